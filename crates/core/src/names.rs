@@ -1,0 +1,140 @@
+//! Names that people choose and paths that come from outside, checked once, here.
+
+use crate::error::{ErrorKind, Kinded};
+
+/// A name or path that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The name is empty or too long.
+    #[error("the {what} must have 1 to {max} characters; got {got}")]
+    Length {
+        /// What is named.
+        what: &'static str,
+        /// Most characters allowed.
+        max: usize,
+        /// Characters that came.
+        got: usize,
+    },
+    /// The name has a character that would break a URL or a path.
+    #[error("the {what} must not contain `{found}`; got `{name}`")]
+    Character {
+        /// What is named.
+        what: &'static str,
+        /// The offending part.
+        found: String,
+        /// The name that came.
+        name: String,
+    },
+    /// The path would leave its root.
+    #[error(
+        "the path must be relative and stay inside its folder (no `..`, no leading `/`, no empty part, no backslash); got `{0}`"
+    )]
+    Path(String),
+}
+
+impl Kinded for NameError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidInput
+    }
+}
+
+/// Checks a registered model's name: 1 to 256 characters, no `/`, `:`, `\`, `@` or control character, not `.` or `..`.
+///
+/// # Errors
+/// [`NameError`] naming what is wrong.
+pub fn check_model_name(name: &str) -> Result<(), NameError> {
+    check_name("model name", name, 256, &['/', ':', '\\', '@', '#', '?', '%'])
+}
+
+/// Checks an experiment's or run's name: 1 to 500 characters, no control character.
+///
+/// # Errors
+/// [`NameError`] naming what is wrong.
+pub fn check_display_name(what: &'static str, name: &str) -> Result<(), NameError> {
+    check_name(what, name, 500, &[])
+}
+
+/// Checks a param's, metric's or tag's key: 1 to 250 characters, and none that would leave a folder.
+///
+/// # Errors
+/// [`NameError`] naming what is wrong.
+pub fn check_key(what: &'static str, key: &str) -> Result<(), NameError> {
+    check_name(what, key, 250, &[])?;
+    if key.starts_with('/') || key.split('/').any(|part| part == "..") {
+        return Err(NameError::Path(key.to_owned()));
+    }
+    Ok(())
+}
+
+fn check_name(
+    what: &'static str,
+    name: &str,
+    max: usize,
+    forbidden: &[char],
+) -> Result<(), NameError> {
+    let got = name.chars().count();
+    if got == 0 || got > max || name.trim().is_empty() {
+        return Err(NameError::Length { what, max, got });
+    }
+    let refused = |found: String| NameError::Character {
+        what,
+        found,
+        name: name.to_owned(),
+    };
+    if name == "." || name == ".." {
+        return Err(refused(name.to_owned()));
+    }
+    match name
+        .chars()
+        .find(|c| c.is_control() || forbidden.contains(c))
+    {
+        Some(c) => Err(refused(c.escape_default().to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Normalises an artifact path that is already percent-decoded: relative, `/`-separated, inside its root.
+/// The empty path is the root itself.
+///
+/// # Errors
+/// [`NameError::Path`] for anything that could name a place outside the root.
+pub fn check_artifact_path(path: &str) -> Result<&str, NameError> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let refused = || NameError::Path(path.to_owned());
+    if path.is_empty() {
+        return Ok(path);
+    }
+    if path.contains('\\') || path.chars().any(char::is_control) {
+        return Err(refused());
+    }
+    let bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.contains(':');
+    if path.split('/').any(bad) {
+        return Err(refused());
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn model_names() {
+        for good in ["german-credit", "Crédito 2", "a.b_c"] {
+            check_model_name(good).expect(good);
+        }
+        for bad in ["", "a/b", "..", ".", "a:b", "a@b", "a\nb", "  ", "a\\b", &"x".repeat(257)] {
+            assert!(check_model_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn artifact_paths() {
+        for good in ["", "model", "model/MLmodel", "a/b/c.txt", "plots/"] {
+            check_artifact_path(good).expect(good);
+        }
+        for bad in ["/etc", "..", "a/../b", "a//b", "./a", "C:/x", "a\\b", "a\0b", "a/."] {
+            assert!(check_artifact_path(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What Metria remembers: the record types, one async trait per entity, a memory backend and the contract suites
+//! that every backend must pass.
+//!
+//! Services make ids and timestamps; a store writes what it is given. The SQL backends live in `metria-store-sql`.
+
+#![forbid(unsafe_code)]
+
+pub mod contract;
+pub mod error;
+pub mod experiments;
+pub mod memory;
+pub mod models;
+pub mod query;
+pub mod runs;
+
+pub use error::{Error, Result};
+pub use experiments::{Experiment, ExperimentStore, Lifecycle};
+pub use models::{
+    GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition,
+};
+pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery};
+pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
+
+/// All entities in one backend.
+#[async_trait::async_trait]
+pub trait Store: ExperimentStore + RunStore + ModelStore {
+    /// Answers when the backend can be reached.
+    ///
+    /// # Errors
+    /// [`Error`] with kind `Unavailable` when it cannot.
+    async fn ping(&self) -> Result<()>;
+
+    /// Finishes what is queued and closes every connection. Later calls fail with kind `Unavailable`.
+    async fn close(&self);
+
+    /// For `/health` and logs: `memory`, `sqlite` or `postgres`.
+    fn backend(&self) -> &'static str;
+}

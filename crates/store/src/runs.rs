@@ -1,0 +1,241 @@
+//! Runs: one execution with its params, metrics over steps, tags and inputs.
+
+use crate::error::Result;
+use crate::experiments::Lifecycle;
+use crate::query::{Page, RunQuery};
+use serde::{Deserialize, Serialize};
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RunStatus {
+    /// Going on.
+    #[default]
+    Running,
+    /// Waiting to start.
+    Scheduled,
+    /// Ended well.
+    Finished,
+    /// Ended badly.
+    Failed,
+    /// Stopped from outside.
+    Killed,
+}
+
+impl RunStatus {
+    /// Every status.
+    pub const ALL: [Self; 5] = [
+        Self::Running,
+        Self::Scheduled,
+        Self::Finished,
+        Self::Failed,
+        Self::Killed,
+    ];
+
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Scheduled => "SCHEDULED",
+            Self::Finished => "FINISHED",
+            Self::Failed => "FAILED",
+            Self::Killed => "KILLED",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// What a run is, apart from what was logged to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// 32 hexadecimal characters.
+    pub run_id: String,
+    /// The experiment it belongs to.
+    pub experiment_id: String,
+    /// A name for people, not unique.
+    pub run_name: String,
+    /// Who started it.
+    pub user_id: String,
+    /// How it stands.
+    pub status: RunStatus,
+    /// When it started.
+    pub start_time_ms: i64,
+    /// When it ended.
+    pub end_time_ms: Option<i64>,
+    /// Root of its artifacts.
+    pub artifact_uri: String,
+    /// In use or deleted.
+    pub lifecycle: Lifecycle,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Its name.
+    pub key: String,
+    /// Its value; NaN and both infinities are values.
+    #[serde(with = "crate::runs::json_f64")]
+    pub value: f64,
+    /// When it was measured.
+    pub timestamp_ms: i64,
+    /// The step it belongs to.
+    pub step: i64,
+}
+
+/// One setting of a run; it never changes once written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Param {
+    /// Its name.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A key with a value that may change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// Its name.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A dataset that a run read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetInput {
+    /// Its name.
+    pub name: String,
+    /// Digest of its content.
+    pub digest: String,
+    /// `local`, `http`, …
+    pub source_type: String,
+    /// Where it came from.
+    pub source: String,
+    /// Its columns, as JSON.
+    pub schema: Option<String>,
+    /// Facts about it (rows, missing …), as JSON.
+    pub profile: Option<String>,
+    /// `training`, `evaluation`, …
+    pub context: Option<String>,
+}
+
+/// One run with what was logged to it: params and tags by key, the latest value of each metric by key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// What it is.
+    #[serde(flatten)]
+    pub info: RunInfo,
+    /// Its params, by key ascending.
+    pub params: Vec<Param>,
+    /// The latest of each metric, by key ascending: greatest (step, timestamp, value), NaN below every number.
+    pub metrics: Vec<Metric>,
+    /// Its tags, by key ascending.
+    pub tags: Vec<Tag>,
+    /// What it read, by name and digest ascending.
+    pub inputs: Vec<DatasetInput>,
+}
+
+/// Several writes to one run that become visible and durable together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogBatch {
+    /// Measurements; one that is there already to the last bit is not written twice.
+    pub metrics: Vec<Metric>,
+    /// Settings; the same value again is no error, another value is a `Conflict` that names both.
+    pub params: Vec<Param>,
+    /// Tags; a later value replaces an earlier one.
+    pub tags: Vec<Tag>,
+    /// Datasets read; the same name and digest again replaces.
+    pub inputs: Vec<DatasetInput>,
+}
+
+/// Runs in a store.
+///
+/// Every call is atomic, a whole batch included. An answered write survives `kill -9`.
+/// Writing to a run that is not there is `NotFound`; to a deleted run, `Conflict`.
+#[async_trait::async_trait]
+pub trait RunStore: Send + Sync {
+    /// Writes a new run with its first tags. `AlreadyExists` when the id is taken; `NotFound` without its
+    /// experiment; `Conflict` when that is deleted.
+    async fn create_run(&self, info: RunInfo, tags: Vec<Tag>) -> Result<()>;
+
+    /// One run, deleted or not.
+    async fn get_run(&self, run_id: &str) -> Result<Run>;
+
+    /// Changes what is `Some`.
+    async fn update_run(
+        &self,
+        run_id: &str,
+        status: Option<RunStatus>,
+        end_time_ms: Option<i64>,
+        run_name: Option<String>,
+    ) -> Result<RunInfo>;
+
+    /// Deletes or restores. Doing it twice changes nothing.
+    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, now_ms: i64)
+    -> Result<()>;
+
+    /// Writes a batch, all of it or nothing.
+    async fn log_batch(&self, run_id: &str, batch: LogBatch) -> Result<()>;
+
+    /// Removes one tag. `NotFound` when the run or the tag is not there.
+    async fn delete_run_tag(&self, run_id: &str, key: &str) -> Result<()>;
+
+    /// Every measurement of one metric, by (step, timestamp, order of writing). Empty for an unknown key.
+    async fn metric_history(&self, run_id: &str, key: &str) -> Result<Vec<Metric>>;
+
+    /// One page of runs. Ties are broken by start time descending, then run id ascending;
+    /// runs without the key come last in either direction.
+    async fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>>;
+}
+
+/// JSON has no NaN and no infinity; they travel as the strings `NaN`, `Infinity` and `-Infinity`.
+pub mod json_f64 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes a number, or the name of one that JSON lacks.
+    ///
+    /// # Errors
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            serializer.serialize_f64(*value)
+        } else if value.is_nan() {
+            serializer.serialize_str("NaN")
+        } else if *value > 0.0 {
+            serializer.serialize_str("Infinity")
+        } else {
+            serializer.serialize_str("-Infinity")
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Wire {
+        Number(f64),
+        Name(String),
+    }
+
+    /// Reads either form.
+    ///
+    /// # Errors
+    /// When it is neither a number nor one of the three names.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Wire::deserialize(deserializer)? {
+            Wire::Number(value) => Ok(value),
+            Wire::Name(name) => match name.as_str() {
+                "NaN" => Ok(f64::NAN),
+                "Infinity" => Ok(f64::INFINITY),
+                "-Infinity" => Ok(f64::NEG_INFINITY),
+                other => Err(D::Error::custom(format!(
+                    "a number, NaN, Infinity or -Infinity was expected; got `{other}`"
+                ))),
+            },
+        }
+    }
+}
