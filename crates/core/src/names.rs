@@ -114,6 +114,30 @@ pub fn check_artifact_path(path: &str) -> Result<&str, NameError> {
     Ok(path)
 }
 
+/// The candidate nearest to `name` by edit distance, for "did you mean". Ties go to the first.
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .min_by_key(|candidate| edit_distance(name, candidate))
+}
+
+/// Levenshtein's distance in characters.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substitution = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substitution.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +150,13 @@ mod tests {
         for bad in ["", "a/b", "..", ".", "a:b", "a@b", "a\nb", "  ", "a\\b", &"x".repeat(257)] {
             assert!(check_model_name(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn nearest_names() {
+        assert_eq!(nearest("server.prot", ["home", "server.port"]), Some("server.port"));
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!(nearest("x", []), None);
     }
 
     #[test]

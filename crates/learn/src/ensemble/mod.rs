@@ -1,1 +1,8 @@
-//! ensemble
+//! Many trees that decide together.
+
+mod forest_params;
+mod random_forest;
+mod voting;
+
+pub use forest_params::MaxFeatures;
+pub use random_forest::{FittedRandomForestClassifier, RandomForestClassifier};

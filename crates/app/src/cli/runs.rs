@@ -1,0 +1,144 @@
+//! `metria runs`: what was tried, and how it went.
+
+use super::output::Usage;
+use super::{Context, output};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use metria_core::time::iso8601;
+use metria_store::Run;
+use metria_tracking::SearchRuns;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// The newest runs, or the best
+    List(List),
+    /// One run with everything that was logged to it
+    Show {
+        /// The run
+        run_id: String,
+    },
+    /// Params and metrics of several runs side by side
+    Compare {
+        /// Two or more runs
+        #[arg(required = true, num_args = 2..)]
+        run_ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only this experiment
+    #[arg(long, value_name = "NAME")]
+    experiment: Option<String>,
+    /// MLflow's filter language, such as "metrics.accuracy > 0.7 and params.max_depth = '10'"
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    filter: String,
+    /// Such as "metrics.accuracy DESC"; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    order_by: Vec<String>,
+    /// Most runs shown
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+}
+
+impl Runs {
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let workspace = context.workspace().await?;
+        let tracking = &workspace.tracking;
+        match self {
+            Self::List(list) => {
+                let experiment_ids = match &list.experiment {
+                    Some(name) => vec![tracking.get_experiment_by_name(name).await?.experiment_id],
+                    None => Vec::new(),
+                };
+                let search = SearchRuns {
+                    experiment_ids,
+                    filter: list.filter,
+                    order_by: list.order_by,
+                    max_results: list.limit,
+                    ..SearchRuns::default()
+                };
+                print_list(context, &tracking.search_runs(&search).await?.items)?;
+            }
+            Self::Show { run_id } => print_run(context, &tracking.get_run(&run_id).await?)?,
+            Self::Compare { run_ids } => {
+                if run_ids.len() > 100 {
+                    return Err(Usage(format!("at most 100 runs are compared; got {}", run_ids.len())).into());
+                }
+                let comparison = tracking.compare_runs(&run_ids).await?;
+                print_comparison(context, &comparison)?;
+            }
+        }
+        workspace.close().await;
+        Ok(())
+    }
+}
+
+fn print_list(context: &Context, runs: &[Run]) -> Result<()> {
+    if context.json {
+        return output::json(&runs);
+    }
+    if runs.is_empty() {
+        output::line("no runs; make one with `metria train DATA.csv --target COLUMN`");
+        return Ok(());
+    }
+    let metric = |run: &Run, key: &str| {
+        let found = run.metrics.iter().find(|metric| metric.key == key);
+        found.map_or_else(String::new, |metric| output::number(metric.value))
+    };
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|run| {
+            vec![
+                run.info.run_id.clone(),
+                run.info.run_name.clone(),
+                run.info.status.as_str().to_owned(),
+                iso8601(run.info.start_time_ms),
+                metric(run, "accuracy"),
+                metric(run, "roc_auc"),
+            ]
+        })
+        .collect();
+    output::table(&["run", "name", "status", "started", "accuracy", "roc_auc"], &rows);
+    Ok(())
+}
+
+fn print_run(context: &Context, run: &Run) -> Result<()> {
+    if context.json {
+        return output::json(run);
+    }
+    let mut rows = vec![
+        vec!["run".to_owned(), run.info.run_id.clone()],
+        vec!["name".to_owned(), run.info.run_name.clone()],
+        vec!["experiment".to_owned(), run.info.experiment_id.clone()],
+        vec!["status".to_owned(), run.info.status.as_str().to_owned()],
+        vec!["started".to_owned(), iso8601(run.info.start_time_ms)],
+        vec!["ended".to_owned(), run.info.end_time_ms.map_or_else(String::new, iso8601)],
+        vec!["artifacts".to_owned(), run.info.artifact_uri.clone()],
+    ];
+    rows.extend(run.params.iter().map(|param| vec![format!("params.{}", param.key), param.value.clone()]));
+    rows.extend(run.metrics.iter().map(|metric| vec![format!("metrics.{}", metric.key), metric.value.to_string()]));
+    rows.extend(run.tags.iter().map(|tag| vec![format!("tags.{}", tag.key), tag.value.clone()]));
+    rows.extend(run.inputs.iter().map(|input| vec![format!("dataset.{}", input.name), input.digest.clone()]));
+    output::table(&["what", "value"], &rows);
+    Ok(())
+}
+
+fn print_comparison(context: &Context, comparison: &metria_tracking::RunComparison) -> Result<()> {
+    if context.json {
+        return output::json(comparison);
+    }
+    let names: Vec<&str> = comparison.runs.iter().map(|run| run.run_name.as_str()).collect();
+    let header: Vec<&str> = std::iter::once("").chain(names).collect();
+    let mut rows = Vec::new();
+    for row in &comparison.metrics {
+        let cells = row.values.iter().map(|value| value.map_or_else(String::new, output::number));
+        rows.push(std::iter::once(format!("metrics.{}", row.key)).chain(cells).collect());
+    }
+    for row in &comparison.params {
+        let cells = row.values.iter().map(|value| value.clone().unwrap_or_default());
+        rows.push(std::iter::once(format!("params.{}", row.key)).chain(cells).collect());
+    }
+    output::table(&header, &rows);
+    Ok(())
+}

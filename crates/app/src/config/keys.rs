@@ -1,0 +1,38 @@
+//! Every key there is, with its default and meaning: the one list that files, variables and flags are checked against.
+
+/// One configuration key.
+pub(crate) struct Key {
+    /// Dotted name; `METRIA_` and the name in capitals with `_` for `.` is its variable.
+    pub(crate) name: &'static str,
+    /// Value when nothing is said.
+    pub(crate) default: &'static str,
+    /// What it does.
+    pub(crate) help: &'static str,
+}
+
+/// All keys, in the order of `config show`.
+pub(crate) const KEYS: &[Key] = &[
+    Key { name: "home", default: "", help: "folder of everything Metria keeps (default: the platform's data folder)" },
+    Key { name: "store.url", default: "", help: "records: sqlite:PATH or postgres://… (default: metria.db in the home)" },
+    Key { name: "store.durability", default: "process", help: "what an answered write survives: process (kill -9) or power_loss (fsync at each commit)" },
+    Key { name: "artifacts.root", default: "", help: "artifacts: a folder (default: artifacts in the home)" },
+    Key { name: "server.host", default: "127.0.0.1", help: "address to listen on" },
+    Key { name: "server.port", default: "5000", help: "port to listen on; 0 takes a free one" },
+    Key { name: "server.allowed_hosts", default: "", help: "further names allowed in the Host header, with commas between" },
+    Key { name: "server.insecure_no_auth", default: "false", help: "allow listening beyond loopback without authentication" },
+    Key { name: "server.max_body_bytes", default: "104857600", help: "largest request body" },
+    Key { name: "serving.max_in_flight", default: "1024", help: "predictions under way at once before the answer is 429" },
+    Key { name: "serving.max_instances", default: "10000", help: "most rows in one prediction request" },
+    Key { name: "log.filter", default: "info", help: "what is logged, such as info or metria=debug,warn" },
+    Key { name: "log.format", default: "text", help: "text or json" },
+];
+
+/// The key of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The environment variable of a key.
+pub(crate) fn variable(name: &str) -> String {
+    format!("METRIA_{}", name.replace('.', "_").to_ascii_uppercase())
+}

@@ -1,0 +1,107 @@
+//! Configuration: defaults, then `metria.toml`, then `METRIA_*` variables, then flags; the later wins.
+//!
+//! [`Raw`] is what was said and where; [`Config`] is what came of it, checked and ready to use.
+
+mod keys;
+mod raw;
+
+pub(crate) use keys::KEYS;
+pub(crate) use raw::{Raw, environment};
+
+use anyhow::{Context, Result, bail};
+use metria::{Durability, WorkspaceOptions};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Where everything is kept.
+    pub(crate) home: PathBuf,
+    /// Records: a store URL.
+    pub(crate) store_url: String,
+    /// Artifacts: a folder or URL.
+    pub(crate) artifact_root: String,
+    /// What an answered write survives.
+    pub(crate) durability: Durability,
+    /// Where the server listens.
+    pub(crate) bind: SocketAddr,
+    /// More names that may stand in the `Host` header.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Largest request body.
+    pub(crate) max_body_bytes: usize,
+    /// Predictions under way at once before the server says it is busy.
+    pub(crate) max_in_flight: usize,
+    /// Most rows in one prediction request.
+    pub(crate) max_instances: usize,
+    /// Log filter.
+    pub(crate) log_filter: String,
+    /// Logs as JSON lines.
+    pub(crate) log_json: bool,
+}
+
+impl Config {
+    /// Checks what was said.
+    ///
+    /// # Errors
+    /// When a value does not fit its key, or listening beyond loopback was not confirmed.
+    pub(crate) fn from_raw(raw: &Raw) -> Result<Self> {
+        let home = PathBuf::from(raw.text("home"));
+        let host: IpAddr = match raw.text("server.host") {
+            "localhost" => IpAddr::from([127, 0, 0, 1]),
+            text => text.parse().with_context(|| {
+                format!("server.host must be an IP address or `localhost`; got `{text}`")
+            })?,
+        };
+        if !host.is_loopback() && !raw.boolean("server.insecure_no_auth")? {
+            bail!(
+                "listening on {host} would open the server to other machines without authentication; \
+                 say --insecure-no-auth if that is what you want, or use 127.0.0.1"
+            );
+        }
+        Ok(Self {
+            store_url: match raw.text("store.url") {
+                "" => format!("sqlite:{}", home.join("metria.db").display()),
+                url => url.to_owned(),
+            },
+            artifact_root: match raw.text("artifacts.root") {
+                "" => home.join("artifacts").display().to_string(),
+                root => root.to_owned(),
+            },
+            durability: match raw.text("store.durability") {
+                "process" => Durability::Process,
+                "power_loss" => Durability::PowerLoss,
+                other => {
+                    bail!("store.durability must be `process` or `power_loss`; got `{other}`")
+                }
+            },
+            bind: SocketAddr::new(host, raw.number("server.port", 0, 65_535)?.try_into()?),
+            allowed_hosts: raw
+                .text("server.allowed_hosts")
+                .split(',')
+                .map(|host| host.trim().to_ascii_lowercase())
+                .filter(|host| !host.is_empty())
+                .collect(),
+            max_body_bytes: raw.number("server.max_body_bytes", 1_000, 1 << 40)?,
+            max_in_flight: raw.number("serving.max_in_flight", 1, 1_000_000)?,
+            max_instances: raw.number("serving.max_instances", 1, 100_000_000)?,
+            log_filter: raw.text("log.filter").to_owned(),
+            log_json: match raw.text("log.format") {
+                "text" => false,
+                "json" => true,
+                other => bail!("log.format must be `text` or `json`; got `{other}`"),
+            },
+            home,
+        })
+    }
+
+    /// How the workspace is opened.
+    pub(crate) fn workspace(&self) -> WorkspaceOptions {
+        WorkspaceOptions {
+            home: self.home.clone(),
+            store_url: self.store_url.clone(),
+            artifact_root: self.artifact_root.clone(),
+            durability: self.durability,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What every request handler and page can reach.
+
+use metria_artifacts::ArtifactStore;
+use metria_serving::ModelServer;
+use metria_tracking::Tracking;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The services behind the HTTP server; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AppState(Arc<Inner>);
+
+/// The fields of [`AppState`].
+pub(crate) struct Inner {
+    /// Experiments, runs and the model registry.
+    pub(crate) tracking: Tracking,
+    /// Artifact bytes.
+    pub(crate) artifacts: ArtifactStore,
+    /// Models in use.
+    pub(crate) server: ModelServer,
+    /// This program's version.
+    pub(crate) version: &'static str,
+    /// When the process started serving.
+    pub(crate) started_ms: i64,
+    /// The address the server listens on.
+    pub(crate) bind: SocketAddr,
+    /// Host names that may be in the `Host` header besides the loopback ones.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Largest request body in bytes.
+    pub(crate) max_body_bytes: usize,
+}
+
+impl AppState {
+    /// State over the given services.
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
