@@ -2,4 +2,5 @@
 
 mod common;
 mod forests;
+mod metrics;
 mod splits;

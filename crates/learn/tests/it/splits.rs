@@ -108,7 +108,12 @@ fn stratified_and_group_folds() {
     }
     for case in golden["group_kfold"]["cases"].as_array().expect("cases") {
         let k = GroupKFold::new(case["n_splits"].as_u64().expect("n_splits") as usize);
-        let folds = k.split(&integers(&case["groups"])).expect("folds");
+        let groups = case["groups"].as_array().expect("groups");
+        let folds = match groups[0].as_str() {
+            Some(_) => k.split(&groups.iter().map(Value::as_str).collect::<Vec<_>>()),
+            None => k.split(&integers(&case["groups"])),
+        };
+        let folds = folds.expect("folds");
         assert_assignment(&folds, &case["fold_of_sample"], "group");
     }
 }

@@ -1,0 +1,42 @@
+# Two commands for a newcomer: `make demo` and `make test`. They say or install what is missing.
+
+CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/metria
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+VENV := $(CACHE)/venv
+PYTHON := $(VENV)/bin/python
+export METRIA_BIN ?= $(CARGO_TARGET_DIR)/debug/metria
+
+.PHONY: help demo test check test-data bench fmt setup-demo setup-test
+
+help: ## Show the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+demo: setup-demo ## Build, then train, validate, register and serve a model on real data
+	cargo build --profile demo -p metria-app
+	$(CARGO_TARGET_DIR)/demo/metria demo
+
+test: setup-test test-data ## Run every test
+	cargo test --workspace
+
+check: setup-demo ## Format, lints, documentation, layering
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	cargo xtask tidy
+
+fmt: ## Format the code
+	cargo fmt --all
+
+test-data: $(VENV)/.ready ## Write the datasets that the golden tests need
+	@test -f tests/data/wine.csv || $(PYTHON) scripts/golden_datasets.py tests/data
+
+$(VENV)/.ready: tests/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+setup-demo:
+	@scripts/setup demo
+
+setup-test:
+	@scripts/setup test
