@@ -7,7 +7,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod compose;
 pub mod ensemble;
 pub mod error;
 pub mod matrix;

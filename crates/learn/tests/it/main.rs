@@ -3,4 +3,5 @@
 mod common;
 mod forests;
 mod metrics;
+mod pipeline;
 mod splits;

@@ -1,0 +1,176 @@
+//! Pipelines over raw rows: fit, predict, store, refuse.
+
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use metria_core::{Cell, Labels};
+use metria_learn::pipeline::{Estimator, FittedPipeline, TabularPipeline, engineer_features};
+use serde_json::json;
+use std::sync::Arc;
+
+fn table(n: usize) -> (RecordBatch, Labels) {
+    let mut draws = metria_learn::random::RandomState::new(7);
+    let amount: Vec<Option<f64>> = (0..n).map(|i| (i % 11 != 3).then(|| draws.random_sample() * 1e4)).collect();
+    let age: Vec<i64> = (0..n).map(|_| draws.randint(18, 80)).collect();
+    let home: Vec<Option<&str>> = (0..n).map(|_| [Some("own"), Some("rent"), None][draws.interval(2) as usize]).collect();
+    let member: Vec<bool> = (0..n).map(|_| draws.interval(1) == 1).collect();
+    let risk = (0..n).map(|i| i64::from(amount[i].unwrap_or(0.0) > 4e3) ^ i64::from(member[i] && age[i] > 60)).collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("home", Arc::new(StringArray::from(home))),
+        ("amount", Arc::new(Float64Array::from(amount))),
+        ("member", Arc::new(BooleanArray::from(member))),
+        ("age", Arc::new(Int64Array::from(age))),
+    ];
+    (RecordBatch::try_from_iter(columns).expect("a table"), Labels::Long(risk))
+}
+
+fn pipeline() -> TabularPipeline {
+    let mut estimator = Estimator::by_name("random_forest").expect("a forest");
+    for (name, value) in [("n_estimators", json!(15)), ("max_depth", json!(6)), ("random_state", json!(1))] {
+        estimator.set_param(name, &value).expect("a parameter");
+    }
+    TabularPipeline::new(estimator, "risk")
+}
+
+fn fitted() -> (FittedPipeline, RecordBatch) {
+    let (x, y) = table(300);
+    (pipeline().fit(&x, &y).expect("a fit"), x)
+}
+
+#[test]
+fn learns_and_describes_itself() {
+    let (x, y) = table(300);
+    let model = pipeline().fit(&x, &y).expect("a fit");
+    let Labels::Long(truth) = &y else { panic!("whole numbers") };
+    let Labels::Long(got) = model.predict(&x).expect("answers") else { panic!("whole numbers") };
+    let right = got.iter().zip(truth).filter(|(a, b)| a == b).count();
+    assert!(right > 280, "{right} of 300");
+    let names = ["amount", "age", "home_own", "home_rent", "home_missing", "member_false", "member_true"];
+    assert_eq!(model.feature_names_out(), names);
+    let signature = serde_json::to_value(model.signature()).expect("JSON");
+    assert_eq!(signature["inputs"][0], json!({"name": "home", "type": "string", "required": false}));
+    assert_eq!(signature["outputs"], json!([{"name": "risk", "type": "long", "required": true}]));
+}
+
+#[test]
+fn single_rows_and_tables_agree_to_the_last_bit() {
+    let (model, x) = fitted();
+    let table = model.predict_proba(&x).expect("answers");
+    let texts = x.column(0).as_any().downcast_ref::<StringArray>().expect("texts");
+    let amounts = x.column(1).as_any().downcast_ref::<Float64Array>().expect("numbers");
+    let members = x.column(2).as_any().downcast_ref::<BooleanArray>().expect("flags");
+    let ages = x.column(3).as_any().downcast_ref::<Int64Array>().expect("numbers");
+    for (row, text) in texts.iter().enumerate() {
+        let amount = amounts.iter().nth(row).flatten();
+        let cells = [
+            text.map_or(Cell::Missing, Cell::Text),
+            amount.map_or(Cell::Missing, Cell::Number),
+            Cell::Boolean(members.value(row)),
+            Cell::Number(ages.value(row) as f64),
+        ];
+        assert_eq!(model.predict_row(&cells).expect("an answer").proba, table.row(row), "row {row}");
+    }
+}
+
+#[test]
+fn columns_are_found_by_name() {
+    let (model, x) = fitted();
+    let expected = model.predict_proba(&x).expect("answers");
+    let other = x.project(&[3, 1, 0, 2]).expect("a table");
+    assert_eq!(model.predict_proba(&other).expect("answers"), expected);
+    let error = model.predict(&x.project(&[0, 1]).expect("a table")).unwrap_err().to_string();
+    assert!(error.contains("`member`, `age`") && error.contains("the table has `home`, `amount`"), "{error}");
+}
+
+#[test]
+fn unseen_categories_and_missing_values_are_no_error() {
+    let (model, _) = fitted();
+    for home in [Cell::Text("castle"), Cell::Missing] {
+        let row = [home, Cell::Missing, Cell::Missing, Cell::Missing];
+        let answer = model.predict_row(&row).expect("an answer");
+        assert!((answer.proba.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn wrong_values_are_named() {
+    let (model, x) = fitted();
+    let row = |cell| [Cell::Text("own"), cell, Cell::Boolean(true), Cell::Number(30.0)];
+    for (cell, got) in [
+        (Cell::Text("abc"), "the text \"abc\""),
+        (Cell::Number(f64::INFINITY), "the number inf"),
+        (Cell::Boolean(true), "the boolean true"),
+    ] {
+        let error = model.predict_row(&row(cell)).unwrap_err().to_string();
+        assert!(error.contains("amount: a finite number is expected") && error.contains(got), "{error}");
+    }
+    let error = model.predict_row(&[Cell::Missing]).unwrap_err().to_string();
+    assert!(error.contains("must have 4 values") && error.contains("got 1"), "{error}");
+
+    let mut columns = x.columns().to_vec();
+    columns[1] = Arc::new(StringArray::from(vec!["12,5"; x.num_rows()]));
+    let fields = x.schema_ref().fields().iter().map(|field| field.name().clone());
+    let texts = RecordBatch::try_from_iter(fields.zip(columns)).expect("a table");
+    let error = model.predict(&texts).unwrap_err().to_string();
+    assert!(error.contains("`amount`") && error.contains("row 0") && error.contains("12,5"), "{error}");
+
+    let infinite: ArrayRef = Arc::new(Float64Array::from(vec![1.0, f64::INFINITY]));
+    let batch = RecordBatch::try_from_iter([("x", infinite)]).expect("a table");
+    let error = pipeline().fit(&batch, &Labels::Long(vec![0, 1])).unwrap_err().to_string();
+    assert!(error.contains("`x`") && error.contains("row 1"), "{error}");
+}
+
+#[test]
+fn bad_targets_are_named() {
+    let (x, _) = table(40);
+    let message = |y: Labels| pipeline().fit(&x, &y).unwrap_err().to_string();
+    assert!(message(Labels::Long(vec![1; 40])).contains("always 1"));
+    assert!(message(Labels::Long((0..40).collect())).contains("different in all 40 rows"));
+    assert!(message(Labels::Long(vec![0, 1])).contains("expected 40, got 2"));
+    let leaky = TabularPipeline { target: "age".to_owned(), ..pipeline() };
+    let error = leaky.fit(&x, &Labels::Long((0..40).map(|i| i % 2).collect())).unwrap_err().to_string();
+    assert!(error.contains("`age` must not be among the features"), "{error}");
+}
+
+#[test]
+fn features_of_one_table() {
+    let x: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let constant: ArrayRef = Arc::new(Float64Array::from(vec![5.0; 3]));
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b"]));
+    let batch = RecordBatch::try_from_iter([("x", x), ("text", text), ("constant", constant)]).expect("a table");
+    let features = engineer_features(&batch).expect("features");
+    let column = |name: &str| {
+        let column = features.column_by_name(name).unwrap_or_else(|| panic!("{name}"));
+        column.as_any().downcast_ref::<Float64Array>().expect("numbers").values().to_vec()
+    };
+    assert_eq!(column("x"), [-1.0, 0.0, 1.0], "sample deviation");
+    assert_eq!(column("constant"), [0.0; 3], "a constant is only centred");
+    assert_eq!(column("text_a"), [0.0, 1.0, 0.0]);
+    assert_eq!(features.num_columns(), 4);
+}
+
+#[test]
+fn a_stored_pipeline_predicts_the_same() {
+    let (model, x) = fitted();
+    let bytes = model.to_bytes();
+    let again = FittedPipeline::from_bytes(&bytes).expect("readable");
+    assert_eq!(again.predict_proba(&x).expect("answers"), model.predict_proba(&x).expect("answers"));
+    assert_eq!(again.to_bytes(), bytes);
+    assert_eq!(again.target(), "risk");
+}
+
+#[test]
+fn damage_is_refused_and_never_a_panic() {
+    let (model, _) = fitted();
+    let bytes = model.to_bytes();
+    for length in [0, 7, 8, 43, 44, bytes.len() / 2, bytes.len() - 1] {
+        assert!(FittedPipeline::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
+    }
+    for place in (0..bytes.len()).step_by(97) {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 0x55;
+        assert!(FittedPipeline::from_bytes(&damaged).is_err(), "byte {place}");
+    }
+    let mut newer = bytes;
+    newer[8] = 9;
+    let error = FittedPipeline::from_bytes(&newer).unwrap_err().to_string();
+    assert!(error.contains("version 9") && error.contains("up to 1"), "{error}");
+}
