@@ -45,7 +45,7 @@ impl FittedPipeline {
             return Err(Error::NewerFormat { found: version, known: FORMAT_VERSION });
         }
         let payload = &bytes[HEADER..];
-        if Sha256::digest(payload).as_slice() != &bytes[12..HEADER] {
+        if Sha256::digest(payload)[..] != bytes[12..HEADER] {
             return wrong("its content does not match its checksum");
         }
         let pipeline: Self = rmp_serde::from_slice(payload).map_err(|error| Error::Format(error.to_string()))?;
