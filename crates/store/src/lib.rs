@@ -1,14 +1,11 @@
-//! What Metria remembers: the record types, one async trait per entity, a memory backend and the contract suites
-//! that every backend must pass.
+//! What Metria remembers: the record types, one async trait per entity.
 //!
 //! Services make ids and timestamps; a store writes what it is given. The SQL backends live in `metria-store-sql`.
 
 #![forbid(unsafe_code)]
 
-pub mod contract;
 pub mod error;
 pub mod experiments;
-pub mod memory;
 pub mod models;
 pub mod query;
 pub mod runs;
