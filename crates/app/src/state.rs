@@ -1,6 +1,5 @@
 //! What every request handler and page can reach.
 
-use metria_artifacts::ArtifactStore;
 use metria_serving::ModelServer;
 use metria_tracking::Tracking;
 use std::net::SocketAddr;
@@ -15,14 +14,8 @@ pub(crate) struct AppState(Arc<Inner>);
 pub(crate) struct Inner {
     /// Experiments, runs and the model registry.
     pub(crate) tracking: Tracking,
-    /// Artifact bytes.
-    pub(crate) artifacts: ArtifactStore,
     /// Models in use.
     pub(crate) server: ModelServer,
-    /// This program's version.
-    pub(crate) version: &'static str,
-    /// When the process started serving.
-    pub(crate) started_ms: i64,
     /// The address the server listens on.
     pub(crate) bind: SocketAddr,
     /// Host names that may be in the `Host` header besides the loopback ones.

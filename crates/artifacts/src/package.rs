@@ -160,10 +160,8 @@ impl ModelPackage {
 }
 
 fn parse(description: &[u8], folder: &str) -> Result<(MlModel, MetriaFlavor)> {
-    let damaged = |error: serde_yaml_ng::Error| Error::Damaged {
-        path: folder.to_owned(),
-        reason: format!("{MLMODEL}: {error}"),
-    };
+    let damaged =
+        |error: serde_yaml_ng::Error| Error::Damaged { path: folder.to_owned(), reason: format!("{MLMODEL}: {error}") };
     let mut model: MlModel = serde_yaml_ng::from_slice(description).map_err(damaged)?;
     let Some(flavor) = model.flavors.remove("metria") else {
         let found: Vec<&str> = model.flavors.keys().map(String::as_str).collect();

@@ -46,8 +46,11 @@ impl ArtifactStore {
         };
         std::fs::create_dir_all(&folder).map_err(failed("make the artifact folder"))?;
         let folder = folder.canonicalize().map_err(failed("find the artifact folder"))?;
-        let storage = LocalFileSystem::new_with_prefix(&folder)
-            .map_err(|source| Error::Storage { action: "open", path: root.to_owned(), source })?;
+        let storage = LocalFileSystem::new_with_prefix(&folder).map_err(|source| Error::Storage {
+            action: "open",
+            path: root.to_owned(),
+            source,
+        })?;
         Ok(Self { storage: Arc::new(storage), uri: format!("file://{}", folder.display()) })
     }
 
@@ -60,8 +63,7 @@ impl ArtifactStore {
     /// Checks a path and makes it one of the storage. The storage's own escapes must not change it.
     fn path(path: &str) -> Result<StorePath> {
         let checked = check_artifact_path(path)?;
-        StorePath::parse(checked)
-            .map_err(|_| Error::Path(metria_core::names::NameError::Path(path.to_owned())))
+        StorePath::parse(checked).map_err(|_| Error::Path(metria_core::names::NameError::Path(path.to_owned())))
     }
 
     fn failed(action: &'static str, path: &str) -> impl FnOnce(object_store::Error) -> Error {
@@ -114,7 +116,8 @@ impl ArtifactStore {
             let whole = path.as_ref();
             whole.strip_prefix(prefix.as_ref()).unwrap_or(whole).trim_start_matches('/').to_owned()
         };
-        let folders = found.common_prefixes.iter().map(|path| ArtifactInfo { path: below(path), is_dir: true, size_bytes: 0 });
+        let folders =
+            found.common_prefixes.iter().map(|path| ArtifactInfo { path: below(path), is_dir: true, size_bytes: 0 });
         let files = found.objects.iter().map(|meta| ArtifactInfo {
             path: below(&meta.location),
             is_dir: false,

@@ -19,10 +19,7 @@ pub fn new_experiment_id() -> String {
 /// Whether `id` has the form of [`new_id`].
 #[must_use]
 pub fn is_id(id: &str) -> bool {
-    id.len() == 32
-        && id
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 #[cfg(test)]

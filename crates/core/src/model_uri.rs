@@ -76,10 +76,7 @@ impl FromStr for ModelUri {
             if run_id.is_empty() {
                 return Err(form());
             }
-            return Ok(Self::Run {
-                run_id: run_id.to_owned(),
-                path: check_artifact_path(path)?.to_owned(),
-            });
+            return Ok(Self::Run { run_id: run_id.to_owned(), path: check_artifact_path(path)?.to_owned() });
         }
         if let Some(rest) = text.strip_prefix("file:") {
             let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -116,10 +113,7 @@ fn registered(rest: &str) -> Option<Result<ModelUri, ModelUriError>> {
         }
     };
     Some(match check_model_name(name) {
-        Ok(()) => Ok(ModelUri::Registered {
-            name: name.to_owned(),
-            selector,
-        }),
+        Ok(()) => Ok(ModelUri::Registered { name: name.to_owned(), selector }),
         Err(error) => Err(error.into()),
     })
 }

@@ -66,28 +66,16 @@ pub fn check_key(what: &'static str, key: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-fn check_name(
-    what: &'static str,
-    name: &str,
-    max: usize,
-    forbidden: &[char],
-) -> Result<(), NameError> {
+fn check_name(what: &'static str, name: &str, max: usize, forbidden: &[char]) -> Result<(), NameError> {
     let got = name.chars().count();
     if got == 0 || got > max || name.trim().is_empty() {
         return Err(NameError::Length { what, max, got });
     }
-    let refused = |found: String| NameError::Character {
-        what,
-        found,
-        name: name.to_owned(),
-    };
+    let refused = |found: String| NameError::Character { what, found, name: name.to_owned() };
     if name == "." || name == ".." {
         return Err(refused(name.to_owned()));
     }
-    match name
-        .chars()
-        .find(|c| c.is_control() || forbidden.contains(c))
-    {
+    match name.chars().find(|c| c.is_control() || forbidden.contains(c)) {
         Some(c) => Err(refused(c.escape_default().to_string())),
         None => Ok(()),
     }
@@ -117,9 +105,7 @@ pub fn check_artifact_path(path: &str) -> Result<&str, NameError> {
 /// The candidate nearest to `name` by edit distance, for "did you mean". Ties go to the first.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .min_by_key(|candidate| edit_distance(name, candidate))
+    candidates.into_iter().min_by_key(|candidate| edit_distance(name, candidate))
 }
 
 /// Levenshtein's distance in characters.

@@ -135,9 +135,7 @@ fn unique<T: Ord + Clone>(values: &[T]) -> (Vec<T>, Vec<u32>) {
         }
     }
     let code = |value| {
-        let place = classes
-            .binary_search(value)
-            .expect("every value was inserted");
+        let place = classes.binary_search(value).expect("every value was inserted");
         u32::try_from(place).expect("fewer classes than 2^32")
     };
     let codes = values.iter().map(code).collect();

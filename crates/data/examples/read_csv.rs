@@ -45,7 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn sums(batch: &RecordBatch) -> Map<String, Value> {
     let schema = batch.schema();
     let sum = |column: &ArrayRef| match column.data_type() {
-        DataType::Int64 => json!(column.as_primitive::<Int64Type>().iter().flatten().map(i128::from).sum::<i128>() as f64),
+        DataType::Int64 => {
+            json!(column.as_primitive::<Int64Type>().iter().flatten().map(i128::from).sum::<i128>() as f64)
+        }
         DataType::Float64 => json!(column.as_primitive::<Float64Type>().iter().flatten().sum::<f64>()),
         DataType::Boolean => json!(column.as_boolean().iter().flatten().filter(|&value| value).count()),
         _ => json!(column.as_string::<i32>().iter().flatten().map(str::len).sum::<usize>()),

@@ -55,8 +55,7 @@ pub fn drop_column(batch: &RecordBatch, name: &str) -> Result<(RecordBatch, Arra
 /// # Errors
 /// When one of them is not there.
 pub fn select_columns<S: AsRef<str>>(batch: &RecordBatch, names: &[S]) -> Result<RecordBatch> {
-    let places: Vec<usize> =
-        names.iter().map(|name| index_of(batch, name.as_ref())).collect::<Result<_>>()?;
+    let places: Vec<usize> = names.iter().map(|name| index_of(batch, name.as_ref())).collect::<Result<_>>()?;
     batch.project(&places).map_err(|error| Error::internal("selecting columns", &error))
 }
 
@@ -89,9 +88,7 @@ pub fn labels(array: &ArrayRef, name: &str) -> Result<Labels> {
     match array.data_type() {
         ArrowType::Boolean => Ok(Labels::Boolean(array.as_boolean().values().iter().collect())),
         ArrowType::Int64 => Ok(Labels::Long(array.as_primitive::<Int64Type>().values().to_vec())),
-        ArrowType::Utf8 => {
-            Ok(Labels::String(array.as_string::<i32>().iter().flatten().map(str::to_owned).collect()))
-        }
+        ArrowType::Utf8 => Ok(Labels::String(array.as_string::<i32>().iter().flatten().map(str::to_owned).collect())),
         ArrowType::Float64 => {
             let label = |(row, &value): (usize, &f64)| {
                 let class = whole(value);

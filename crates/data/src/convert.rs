@@ -96,10 +96,7 @@ pub(crate) fn scalar(array: &dyn Array, row: usize) -> Scalar<'_> {
 }
 
 /// A column of `kind`; NaN becomes missing. The error is the row of the first value that does not fit.
-pub(crate) fn build<'a>(
-    kind: Kind,
-    values: impl ExactSizeIterator<Item = Scalar<'a>>,
-) -> Result<ArrayRef, usize> {
+pub(crate) fn build<'a>(kind: Kind, values: impl ExactSizeIterator<Item = Scalar<'a>>) -> Result<ArrayRef, usize> {
     let n_rows = values.len();
     let values = values.enumerate();
     Ok(match kind {
@@ -138,11 +135,7 @@ pub(crate) fn build<'a>(
     })
 }
 
-fn fit<'a, T>(
-    value: Scalar<'a>,
-    convert: impl Fn(Scalar<'a>) -> Option<T>,
-    row: usize,
-) -> Result<Option<T>, usize> {
+fn fit<'a, T>(value: Scalar<'a>, convert: impl Fn(Scalar<'a>) -> Option<T>, row: usize) -> Result<Option<T>, usize> {
     match value {
         Scalar::Missing => Ok(None),
         value => convert(value).map(Some).ok_or(row),

@@ -13,11 +13,7 @@ pub(crate) struct Text<'a> {
 
 /// Decodes by the declared encoding or the byte-order mark. UTF-8 is handed on unchecked, since the readers check it
 /// in parallel.
-pub(crate) fn decode<'a>(
-    bytes: Cow<'a, [u8]>,
-    label: Option<&str>,
-    path: &str,
-) -> Result<Text<'a>> {
+pub(crate) fn decode<'a>(bytes: Cow<'a, [u8]>, label: Option<&str>, path: &str) -> Result<Text<'a>> {
     let declared = label.map(|label| find(label)).transpose()?;
     let (encoding, skipped) = match (declared, Encoding::for_bom(&bytes)) {
         (None, None) => (UTF_8, 0),
@@ -52,17 +48,12 @@ pub(crate) fn decode<'a>(
 fn find(label: &str) -> Result<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes()).ok_or_else(|| Error::Option {
         name: "encoding",
-        allowed: "a label of the WHATWG encoding standard, such as utf-8, utf-16le or windows-1252"
-            .to_owned(),
+        allowed: "a label of the WHATWG encoding standard, such as utf-8, utf-16le or windows-1252".to_owned(),
         got: format!("{label:?}"),
     })
 }
 
-fn transcode(
-    encoding: &'static Encoding,
-    bytes: &[u8],
-    skipped: usize,
-) -> std::result::Result<String, Problem> {
+fn transcode(encoding: &'static Encoding, bytes: &[u8], skipped: usize) -> std::result::Result<String, Problem> {
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let capacity = decoder.max_utf8_buffer_length_without_replacement(bytes.len());
     let mut text = String::with_capacity(capacity.unwrap_or(bytes.len()));

@@ -60,7 +60,9 @@ pub enum Error {
         columns: Vec<String>,
     },
     /// A target without a value in some rows.
-    #[error("the target {column:?} has no value in {count} of {n_rows} rows, first in data row {first_row}; remove these rows or fill them")]
+    #[error(
+        "the target {column:?} has no value in {count} of {n_rows} rows, first in data row {first_row}; remove these rows or fill them"
+    )]
     MissingTarget {
         /// The column.
         column: String,
@@ -72,7 +74,9 @@ pub enum Error {
         first_row: usize,
     },
     /// A target of numbers with fractions.
-    #[error("the target {column:?} holds numbers such as {value} (data row {row}); classification needs classes: whole numbers, texts or true/false")]
+    #[error(
+        "the target {column:?} holds numbers such as {value} (data row {row}); classification needs classes: whole numbers, texts or true/false"
+    )]
     ContinuousTarget {
         /// The column.
         column: String,
@@ -151,7 +155,9 @@ pub enum Problem {
         expected: &'static str,
     },
     /// Bytes that are not of the encoding.
-    #[error("line {line}: byte {byte:#04x} at offset {offset} is not {encoding}; if the file has another encoding, name it with the `encoding` option, for example windows-1252")]
+    #[error(
+        "line {line}: byte {byte:#04x} at offset {offset} is not {encoding}; if the file has another encoding, name it with the `encoding` option, for example windows-1252"
+    )]
     Encoding {
         /// The encoding that was expected.
         encoding: String,
@@ -163,7 +169,9 @@ pub enum Problem {
         byte: u8,
     },
     /// A line or record beyond the limit.
-    #[error("line {line} is longer than {limit} bytes; a file with line breaks is expected (the `max_line_bytes` option sets the limit){hint}")]
+    #[error(
+        "line {line} is longer than {limit} bytes; a file with line breaks is expected (the `max_line_bytes` option sets the limit){hint}"
+    )]
     LineTooLong {
         /// The line, counted from 1.
         line: usize,
@@ -201,7 +209,9 @@ pub enum Problem {
         n_columns: usize,
     },
     /// A quote that is never closed.
-    #[error("line {line}: the quote opened in column {column} is never closed; a quoted field must end with a quote, and a quote inside it must be doubled")]
+    #[error(
+        "line {line}: the quote opened in column {column} is never closed; a quoted field must end with a quote, and a quote inside it must be doubled"
+    )]
     UnterminatedQuote {
         /// The line of the opening quote, counted from 1.
         line: usize,
@@ -209,7 +219,9 @@ pub enum Problem {
         column: usize,
     },
     /// Text after a closing quote.
-    #[error("line {line}: after the closing quote of column {column} a delimiter or the end of the line is expected, got {found:?}; a quote inside a quoted field must be doubled")]
+    #[error(
+        "line {line}: after the closing quote of column {column} a delimiter or the end of the line is expected, got {found:?}; a quote inside a quoted field must be doubled"
+    )]
     AfterQuote {
         /// The line, counted from 1.
         line: usize,
@@ -301,7 +313,9 @@ pub enum Problem {
         message: String,
     },
     /// A Parquet column that cannot be brought to one of the four types.
-    #[error("column {column:?} has the type {data_type}, which is not supported; numbers, texts, booleans, dates and times are")]
+    #[error(
+        "column {column:?} has the type {data_type}, which is not supported; numbers, texts, booleans, dates and times are"
+    )]
     ParquetType {
         /// The column.
         column: String,

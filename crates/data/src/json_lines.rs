@@ -19,19 +19,12 @@ use std::collections::HashMap;
 use std::fmt;
 
 /// Reads UTF-8 text, of which `skipped` bytes were cut off in front.
-pub(crate) fn read(
-    data: &[u8],
-    skipped: usize,
-    options: &ReadOptions,
-    path: &str,
-) -> Result<RecordBatch> {
+pub(crate) fn read(data: &[u8], skipped: usize, options: &ReadOptions, path: &str) -> Result<RecordBatch> {
     let content = |problem| Error::Content { path: path.to_owned(), problem };
     let ranges = ranges(data, options).map_err(content)?;
     let markers = options.quoted_missing.then(|| Markers::new(&options.missing_values));
-    let parts: Vec<_> = ranges
-        .into_par_iter()
-        .map(|(start, end)| Part::parse(data, start, end, markers.as_ref()))
-        .collect();
+    let parts: Vec<_> =
+        ranges.into_par_iter().map(|(start, end)| Part::parse(data, start, end, markers.as_ref())).collect();
     let mut whole = Vec::with_capacity(parts.len());
     for part in parts {
         whole.push(part.map_err(|fault| content(fault.problem(data, skipped)))?);
@@ -41,10 +34,7 @@ pub(crate) fn read(
 }
 
 /// Chunks that end at line ends.
-fn ranges(
-    data: &[u8],
-    options: &ReadOptions,
-) -> std::result::Result<Vec<(usize, usize)>, Problem> {
+fn ranges(data: &[u8], options: &ReadOptions) -> std::result::Result<Vec<(usize, usize)>, Problem> {
     if data.trim_ascii().is_empty() {
         return Err(Problem::Empty { expected: "one JSON object a line is expected" });
     }
@@ -63,12 +53,7 @@ fn ranges(
     Ok(ranges)
 }
 
-fn refuse_long_lines(
-    data: &[u8],
-    start: usize,
-    end: usize,
-    limit: usize,
-) -> std::result::Result<(), Problem> {
+fn refuse_long_lines(data: &[u8], start: usize, end: usize, limit: usize) -> std::result::Result<(), Problem> {
     let mut position = start;
     while position < end {
         let length = memchr(b'\n', &data[position..end]).unwrap_or(end - position);
@@ -98,12 +83,9 @@ impl Fault {
     fn problem(self, data: &[u8], skipped: usize) -> Problem {
         let line = line_of(data, self.at);
         match self.what {
-            FaultKind::NotUtf8 => Problem::Encoding {
-                encoding: "UTF-8".to_owned(),
-                line,
-                offset: self.at + skipped,
-                byte: data[self.at],
-            },
+            FaultKind::NotUtf8 => {
+                Problem::Encoding { encoding: "UTF-8".to_owned(), line, offset: self.at + skipped, byte: data[self.at] }
+            }
             FaultKind::Json(message) => Problem::Json { line, message },
             FaultKind::NotAnObject(found) => Problem::NotAnObject { line, found },
             FaultKind::Nested { column, found } => {
@@ -150,12 +132,7 @@ struct Part {
 }
 
 impl Part {
-    fn parse(
-        data: &[u8],
-        start: usize,
-        end: usize,
-        markers: Option<&Markers>,
-    ) -> std::result::Result<Self, Fault> {
+    fn parse(data: &[u8], start: usize, end: usize, markers: Option<&Markers>) -> std::result::Result<Self, Fault> {
         let text = match std::str::from_utf8(&data[start..end]) {
             Ok(text) => text,
             Err(error) => {
@@ -386,16 +363,12 @@ fn join(
     if names.is_empty() {
         return Err(Problem::NoRows { n_columns: 0 });
     }
-    let arrays = names.par_iter().map(|name| column(data, parts, name, options)).collect::<std::result::Result<_, _>>()?;
+    let arrays =
+        names.par_iter().map(|name| column(data, parts, name, options)).collect::<std::result::Result<_, _>>()?;
     Ok((names, arrays))
 }
 
-fn column(
-    data: &[u8],
-    parts: &[Part],
-    name: &str,
-    options: &ReadOptions,
-) -> std::result::Result<ArrayRef, Problem> {
+fn column(data: &[u8], parts: &[Part], name: &str, options: &ReadOptions) -> std::result::Result<ArrayRef, Problem> {
     let places: Vec<Option<usize>> = parts.iter().map(|part| part.places.get(name).copied()).collect();
     let seen = parts.iter().zip(&places).filter_map(|(part, place)| place.map(|place| part.seen[place]));
     let declared = options.types.get(name).map(|&data_type| Kind::from(data_type));
@@ -412,10 +385,7 @@ fn column(
         }
     }
     if text_bytes > i32::MAX as usize - 32 * rows.len().min(1 << 20) {
-        return Err(Problem::TooLarge {
-            what: format!("the text of column {name:?}"),
-            limit: "2 GiB".to_owned(),
-        });
+        return Err(Problem::TooLarge { what: format!("the text of column {name:?}"), limit: "2 GiB".to_owned() });
     }
     build(kind, rows.iter().copied()).map_err(|row| Problem::Value {
         place: "line",

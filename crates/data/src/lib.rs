@@ -24,9 +24,7 @@ mod read;
 mod value;
 mod write;
 
-pub use columns::{
-    column_specs, concat, drop_column, json_value, labels, select_columns, split_target, take_rows,
-};
+pub use columns::{column_specs, concat, drop_column, json_value, labels, select_columns, split_target, take_rows};
 pub use digest::digest;
 pub use error::{Error, Problem, Result};
 pub use options::{Compression, Format, ReadOptions, WriteOptions, default_missing_values};

@@ -45,9 +45,8 @@ fn columns(bytes: Bytes, options: &ReadOptions) -> Found<(Vec<String>, Vec<Array
         refuse_nested(field.name(), field.data_type())?;
     }
     let reader = builder.with_batch_size(64 << 10).build().map_err(|error| failed(&error))?;
-    let batches: Vec<RecordBatch> = reader
-        .collect::<std::result::Result<_, ArrowError>>()
-        .map_err(|error| failed(&error))?;
+    let batches: Vec<RecordBatch> =
+        reader.collect::<std::result::Result<_, ArrowError>>().map_err(|error| failed(&error))?;
     if names.is_empty() || batches.iter().all(|batch| batch.num_rows() == 0) {
         return Err(Problem::NoRows { n_columns: names.len() });
     }

@@ -96,12 +96,7 @@ fn format_of(path: &Path, bytes: &[u8], options: &ReadOptions) -> Format {
     options.format.or_else(|| Format::of_path(path)).unwrap_or_else(guess)
 }
 
-fn parse(
-    bytes: Cow<'_, [u8]>,
-    format: Format,
-    options: &ReadOptions,
-    path: &str,
-) -> Result<RecordBatch> {
+fn parse(bytes: Cow<'_, [u8]>, format: Format, options: &ReadOptions, path: &str) -> Result<RecordBatch> {
     if format == Format::Parquet {
         return parquet_file::read(bytes.into_owned(), options, path);
     }
@@ -113,10 +108,7 @@ fn parse(
 }
 
 /// Refuses declared types for columns that are not there.
-pub(crate) fn check_types(
-    names: &[String],
-    types: &BTreeMap<String, DataType>,
-) -> std::result::Result<(), Problem> {
+pub(crate) fn check_types(names: &[String], types: &BTreeMap<String, DataType>) -> std::result::Result<(), Problem> {
     match types.keys().find(|name| !names.contains(name)) {
         None => Ok(()),
         Some(name) => Err(Problem::UnknownTyped {

@@ -174,8 +174,7 @@ pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
 /// division rounds correctly (Clinger 1990), so nothing slower is needed.
 #[inline]
 fn parse_short_float(text: &[u8]) -> Option<f64> {
-    const POWERS: [f64; 16] =
-        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
@@ -272,16 +271,32 @@ mod tests {
     #[test]
     fn numbers_are_rounded_as_the_standard_library_does() {
         let mut texts: Vec<String> = [
-            "0.1", "-0.1", "5.", ".5", "-.5", "123456789012345.", ".123456789012345", "1e5", "1E-7",
-            "-0.0", "1.7976931348623157e308", "4.9e-324", "0.30000000000000004", "9007199254740993",
-            "1e400", "-1e400", "99999999999999.9", "999999999999999.9", "0.000000000000001",
+            "0.1",
+            "-0.1",
+            "5.",
+            ".5",
+            "-.5",
+            "123456789012345.",
+            ".123456789012345",
+            "1e5",
+            "1E-7",
+            "-0.0",
+            "1.7976931348623157e308",
+            "4.9e-324",
+            "0.30000000000000004",
+            "9007199254740993",
+            "1e400",
+            "-1e400",
+            "99999999999999.9",
+            "999999999999999.9",
+            "0.000000000000001",
         ]
         .map(str::to_owned)
         .to_vec();
         texts.extend((0..20_000_i32).map(|i| format!("{}.{:04}", i - 10_000, (i * 7919) % 10_000)));
-        texts.extend((0..20_000_u64).map(|i| {
-            f64::from_bits(0x3000_0000_0000_0000 + i * 0x0000_1234_5678_9abc).to_string()
-        }));
+        texts.extend(
+            (0..20_000_u64).map(|i| f64::from_bits(0x3000_0000_0000_0000 + i * 0x0000_1234_5678_9abc).to_string()),
+        );
         for text in texts {
             let expected: f64 = text.parse().expect("a number");
             let got = parse_float(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));

@@ -58,10 +58,7 @@ pub fn write_table_with(path: &Path, batch: &RecordBatch, options: WriteOptions)
 
 fn check_types(batch: &RecordBatch) -> Result<()> {
     for field in batch.schema().fields() {
-        if !matches!(
-            field.data_type(),
-            ArrowType::Boolean | ArrowType::Int64 | ArrowType::Float64 | ArrowType::Utf8
-        ) {
+        if !matches!(field.data_type(), ArrowType::Boolean | ArrowType::Int64 | ArrowType::Float64 | ArrowType::Utf8) {
             let data_type = field.data_type().to_string();
             return Err(Error::ColumnType { column: field.name().clone(), data_type });
         }
@@ -168,7 +165,12 @@ fn refuse_infinities(batch: &RecordBatch) -> Result<()> {
             if let Scalar::Float(value) = scalar(column.as_ref(), row) {
                 if value.is_infinite() {
                     let value = float_text(value);
-                    return Err(Error::Unwritable { column: field.name().clone(), row: row + 1, value, format: "JSON" });
+                    return Err(Error::Unwritable {
+                        column: field.name().clone(),
+                        row: row + 1,
+                        value,
+                        format: "JSON",
+                    });
                 }
             }
         }
@@ -202,11 +204,7 @@ fn json_lines(out: &mut impl Write, batch: &RecordBatch) -> io::Result<()> {
     Ok(())
 }
 
-fn parquet(
-    out: &mut (impl Write + Send),
-    batch: &RecordBatch,
-    compression: Compression,
-) -> io::Result<()> {
+fn parquet(out: &mut (impl Write + Send), batch: &RecordBatch, compression: Compression) -> io::Result<()> {
     let compression = match compression {
         Compression::Zstd => ParquetCompression::ZSTD(ZstdLevel::default()),
         Compression::Snappy => ParquetCompression::SNAPPY,

@@ -67,20 +67,12 @@ impl<T: Copy> Matrix<T> {
             let column = self.column(j);
             indices.iter().map(move |&i| column[i])
         };
-        Self::from_columns(
-            indices.len(),
-            self.n_columns,
-            (0..self.n_columns).flat_map(column).collect(),
-        )
+        Self::from_columns(indices.len(), self.n_columns, (0..self.n_columns).flat_map(column).collect())
     }
 
     /// Each value changed by `f`.
     #[must_use]
     pub fn map<U: Copy>(&self, f: impl Fn(T) -> U) -> Matrix<U> {
-        Matrix {
-            n_rows: self.n_rows,
-            n_columns: self.n_columns,
-            values: self.values.iter().map(|&v| f(v)).collect(),
-        }
+        Matrix { n_rows: self.n_rows, n_columns: self.n_columns, values: self.values.iter().map(|&v| f(v)).collect() }
     }
 }

@@ -20,10 +20,7 @@ impl RandomState {
     /// `RandomState(seed)`.
     #[must_use]
     pub fn new(seed: u32) -> Self {
-        Self {
-            generator: Mt::new(seed),
-            spare_normal: None,
-        }
+        Self { generator: Mt::new(seed), spare_normal: None }
     }
 
     /// The next raw 32 bits.

@@ -26,6 +26,9 @@ pub enum Error {
     /// Serving.
     #[error(transparent)]
     Serving(#[from] metria_serving::Error),
+    /// A computation broke.
+    #[error(transparent)]
+    Cancelled(#[from] metria_runtime::Cancelled),
     /// A model URI.
     #[error(transparent)]
     Uri(#[from] metria_core::model_uri::ModelUriError),
@@ -53,6 +56,7 @@ impl Kinded for Error {
             Self::Artifacts(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Serving(error) => error.kind(),
+            Self::Cancelled(error) => error.kind(),
             Self::Uri(error) => error.kind(),
             Self::File { source, .. } => metria_core::error::io_kind(source),
             Self::Invalid(_) => ErrorKind::InvalidInput,

@@ -129,13 +129,18 @@ impl Workspace {
         let version = self.register_model(registration).await?;
         let candidate = self.measure(&registration.model_uri.parse()?, x_test, y_test).await?;
         let champion_version = champion.as_ref().map(|(version, _)| *version);
-        let decision = self
-            .tracking
-            .evaluate_gate(&version.name, version.version, &candidate, champion, policy)
-            .await?;
+        let decision =
+            self.tracking.evaluate_gate(&version.name, version.version, &candidate, champion, policy).await?;
         let version = if decision.passed {
             self.tracking
-                .promote(&version.name, version.version, ModelStage::Production, &registration.user, &decision.reason, None)
+                .promote(
+                    &version.name,
+                    version.version,
+                    ModelStage::Production,
+                    &registration.user,
+                    &decision.reason,
+                    None,
+                )
                 .await?
         } else {
             version

@@ -43,16 +43,9 @@ pub(crate) fn roc_curve_svg(fpr: &[f64], tpr: &[f64], auc: f64) -> String {
         top + side,
         left + side,
     );
-    let points: Vec<String> = fpr
-        .iter()
-        .zip(tpr)
-        .map(|(x, y)| format!("{:.2},{:.2}", left + side * x, top + side * (1.0 - y)))
-        .collect();
-    let _ = write!(
-        svg,
-        r#"<polyline points="{}" fill="none" stroke="{LINE}" stroke-width="2"/>"#,
-        points.join(" ")
-    );
+    let points: Vec<String> =
+        fpr.iter().zip(tpr).map(|(x, y)| format!("{:.2},{:.2}", left + side * x, top + side * (1.0 - y))).collect();
+    let _ = write!(svg, r#"<polyline points="{}" fill="none" stroke="{LINE}" stroke-width="2"/>"#, points.join(" "));
     for tick in [0.0, 0.5, 1.0] {
         text(&mut svg, left + side * tick, top + side + 18.0, "middle", &tick.to_string());
         text(&mut svg, left - 8.0, top + side * (1.0 - tick) + 4.0, "end", &tick.to_string());
@@ -70,10 +63,7 @@ fn start(width: f64, height: f64, title: &str) -> String {
 }
 
 fn text(svg: &mut String, x: f64, y: f64, anchor: &str, content: &str) {
-    let content = content
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let content = content.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let _ = write!(svg, r#"<text x="{x}" y="{y}" text-anchor="{anchor}">{content}</text>"#);
 }
 

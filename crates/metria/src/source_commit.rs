@@ -37,8 +37,7 @@ fn git_folder(folder: &Path) -> Option<PathBuf> {
 
 /// Where branches are: a worktree keeps them in the main repository.
 fn common_folder(git: &Path) -> PathBuf {
-    std::fs::read_to_string(git.join("commondir"))
-        .map_or_else(|_| git.to_path_buf(), |text| git.join(text.trim()))
+    std::fs::read_to_string(git.join("commondir")).map_or_else(|_| git.to_path_buf(), |text| git.join(text.trim()))
 }
 
 fn commit(text: &str) -> Option<String> {

@@ -52,12 +52,12 @@ impl ModelSettings {
     ///
     /// # Errors
     /// When the estimator or a parameter is unknown or out of range.
-    pub fn pipeline(&self) -> Result<TabularPipeline> {
+    pub fn pipeline(&self, target: &str) -> Result<TabularPipeline> {
         let mut estimator = Estimator::by_name(&self.estimator)?;
         for (name, value) in &self.params {
             estimator.set_param(name, value)?;
         }
-        Ok(TabularPipeline::new(estimator))
+        Ok(TabularPipeline::new(estimator, target))
     }
 }
 
@@ -233,7 +233,7 @@ impl Training {
         progress: impl Fn(TrainingEvent) + Clone + Send + 'static,
     ) -> Result<TrainedModel> {
         // Settings and split are checked first, so that a typing error leaves no failed run behind.
-        let pipeline = self.model.pipeline()?;
+        let pipeline = self.model.pipeline(&data.target)?;
         let (_, codes) = data.y.encode();
         let stratify = self.stratify.then_some(codes.as_slice());
         let (train, test) = train_test_split(codes.len(), self.test_size, self.seed, stratify)?;
@@ -338,7 +338,8 @@ impl Training {
             let evaluation = Evaluation::of(&model, &metria_data::take_rows(&x, &test)?, &y.take(&test))?;
             Ok(Fitted { pipeline: Arc::new(model), evaluation, folds, train, test })
         })
-        .await?
+        .await
+        .map_err(Error::from)?
     }
 
     async fn log(&self, workspace: &Workspace, data: &TrainingData, trained: &TrainedModel) -> Result<()> {
@@ -366,8 +367,8 @@ impl Training {
             let bytes = serde_json::to_vec_pretty(profile).map_err(|error| Error::Invalid(error.to_string()))?;
             workspace.artifacts.put(&format!("{root}/data/profile.json"), &bytes).await?;
         }
-        let package = ModelPackage::new(&trained.run_id, trained.pipeline.clone())
-            .with_input_example(input_example(&data.x, 3));
+        let package =
+            ModelPackage::new(&trained.run_id, trained.pipeline.clone()).with_input_example(input_example(&data.x, 3));
         package.write(&workspace.artifacts, &format!("{root}/model")).await?;
         Ok(())
     }

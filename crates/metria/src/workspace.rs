@@ -58,20 +58,12 @@ impl Workspace {
             path: options.home.display().to_string(),
             source,
         })?;
-        let settings = StoreOptions {
-            durability: options.durability,
-            ..StoreOptions::default()
-        };
+        let settings = StoreOptions { durability: options.durability };
         let store = metria_store_sql::open(&options.store_url, &settings).await?;
         let artifacts = ArtifactStore::open(&options.artifact_root)?;
-        let tracking = Tracking::new(store.clone(), artifacts.root_uri());
+        let tracking = Tracking::new(store.clone(), &artifacts.root_uri());
         tracking.bootstrap().await?;
-        Ok(Self {
-            tracking,
-            artifacts,
-            store,
-            home: options.home,
-        })
+        Ok(Self { tracking, artifacts, store, home: options.home })
     }
 
     /// The home folder.
@@ -101,12 +93,8 @@ impl Workspace {
     /// When the URI lies outside the root.
     pub fn artifact_path<'a>(&self, uri: &'a str) -> Result<&'a str> {
         let root = self.artifacts.root_uri();
-        uri.strip_prefix(root.as_str())
-            .map(|path| path.trim_start_matches('/'))
-            .ok_or_else(|| {
-                Error::Invalid(format!(
-                    "the artifact location `{uri}` is not below this home's artifact root `{root}`"
-                ))
-            })
+        uri.strip_prefix(root.as_str()).map(|path| path.trim_start_matches('/')).ok_or_else(|| {
+            Error::Invalid(format!("the artifact location `{uri}` is not below this home's artifact root `{root}`"))
+        })
     }
 }

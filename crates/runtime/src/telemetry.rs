@@ -7,7 +7,9 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter's text is wrong.
-    #[error("the log filter must be a level (error, warn, info, debug, trace) or `target=level` pairs with commas between; got `{filter}`")]
+    #[error(
+        "the log filter must be a level (error, warn, info, debug, trace) or `target=level` pairs with commas between; got `{filter}`"
+    )]
     Filter {
         /// What came.
         filter: String,
@@ -34,8 +36,8 @@ impl Kinded for TelemetryError {
 /// # Errors
 /// When the filter cannot be read or logs were set up before.
 pub fn init(filter: &str, json: bool) -> Result<(), TelemetryError> {
-    let parsed = EnvFilter::try_new(filter)
-        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
+    let parsed =
+        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
     let done = if json { builder.json().try_init() } else { builder.try_init() };
     done.map_err(|_| TelemetryError::Twice)

@@ -14,8 +14,8 @@ pub(crate) struct Instances {
 impl Instances {
     /// Reads `{"instances": [...]}`.
     pub(crate) fn parse(body: &[u8], most: usize) -> Result<Self> {
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| Error::Request(format!("the body must be JSON: {error}")))?;
+        let value: Value =
+            serde_json::from_slice(body).map_err(|error| Error::Request(format!("the body must be JSON: {error}")))?;
         let Value::Object(mut object) = value else {
             return Err(Error::Request(format!(
                 "the body must be an object {{\"instances\": [...]}}; got {}",

@@ -4,9 +4,9 @@ use crate::error::{Error, Result};
 use crate::instances::Instances;
 use crate::prediction_log::{LoggedPrediction, PredictionLog};
 use crate::source::{ModelSource, ResolvedModel};
+use metria_core::ids;
 use metria_core::names::check_model_name;
 use metria_core::time::{iso8601, now_ms};
-use metria_core::ids;
 use metria_learn::pipeline::{FittedPipeline, RowPrediction};
 use serde::Serialize;
 use serde_json::Value;
@@ -137,13 +137,7 @@ impl ModelServer {
     /// A server without models; each is loaded at first use.
     #[must_use]
     pub fn new(source: Arc<dyn ModelSource>, log: PredictionLog, limits: ServerLimits) -> Self {
-        Self(Arc::new(Inner {
-            source,
-            log,
-            limits,
-            slots: RwLock::default(),
-            in_flight: AtomicUsize::new(0),
-        }))
+        Self(Arc::new(Inner { source, log, limits, slots: RwLock::default(), in_flight: AtomicUsize::new(0) }))
     }
 
     /// Answers a request body `{"instances": [...]}`; the answer is in the log when this returns.
@@ -230,7 +224,8 @@ impl ModelServer {
         }
         // The name is resolved first, so that names nobody registered take no memory.
         let resolved = self.0.source.production_version(model).await?;
-        let slot = self.0.slots.write().unwrap_or_else(PoisonError::into_inner).entry(model.to_owned()).or_default().clone();
+        let slot =
+            self.0.slots.write().unwrap_or_else(PoisonError::into_inner).entry(model.to_owned()).or_default().clone();
         let _loading = slot.loading.lock().await;
         if let Some(loaded) = slot.get() {
             return Ok((slot.clone(), loaded));

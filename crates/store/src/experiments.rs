@@ -55,17 +55,11 @@ pub trait ExperimentStore: Send + Sync {
     async fn rename_experiment(&self, experiment_id: &str, name: &str, now_ms: i64) -> Result<()>;
 
     /// Deletes or restores. Doing it twice changes nothing. Runs keep their own lifecycle.
-    async fn set_experiment_lifecycle(
-        &self,
-        experiment_id: &str,
-        lifecycle: Lifecycle,
-        now_ms: i64,
-    ) -> Result<()>;
+    async fn set_experiment_lifecycle(&self, experiment_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()>;
 
     /// Writes or replaces one tag.
     async fn set_experiment_tag(&self, experiment_id: &str, tag: Tag, now_ms: i64) -> Result<()>;
 
     /// Removes one tag. `NotFound` when the experiment or the tag is not there.
-    async fn delete_experiment_tag(&self, experiment_id: &str, key: &str, now_ms: i64)
-    -> Result<()>;
+    async fn delete_experiment_tag(&self, experiment_id: &str, key: &str, now_ms: i64) -> Result<()>;
 }

@@ -12,9 +12,7 @@ pub mod runs;
 
 pub use error::{Error, Result};
 pub use experiments::{Experiment, ExperimentStore, Lifecycle};
-pub use models::{
-    GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition,
-};
+pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
 pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery};
 pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 

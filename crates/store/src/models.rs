@@ -142,13 +142,7 @@ pub trait ModelStore: Send + Sync {
     async fn list_versions(&self, name: &str) -> Result<Vec<ModelVersion>>;
 
     /// Replaces the description of a version.
-    async fn describe_version(
-        &self,
-        name: &str,
-        version: u32,
-        description: &str,
-        now_ms: i64,
-    ) -> Result<()>;
+    async fn describe_version(&self, name: &str, version: u32, description: &str, now_ms: i64) -> Result<()>;
 
     /// Writes or replaces one tag of a version.
     async fn set_version_tag(&self, name: &str, version: u32, tag: Tag, now_ms: i64) -> Result<()>;
@@ -159,11 +153,7 @@ pub trait ModelStore: Send + Sync {
     /// Moves a version to a stage and writes the transition. With `archive_existing`, versions that are in that
     /// stage move to Archived in the same write, each with a transition of its own.
     /// `from_stage` of the argument is ignored: the store writes what it found.
-    async fn transition_stage(
-        &self,
-        transition: StageTransition,
-        archive_existing: bool,
-    ) -> Result<ModelVersion>;
+    async fn transition_stage(&self, transition: StageTransition, archive_existing: bool) -> Result<ModelVersion>;
 
     /// All transitions of a model, the newest first.
     async fn list_transitions(&self, name: &str) -> Result<Vec<StageTransition>>;

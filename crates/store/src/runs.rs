@@ -24,13 +24,7 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status.
-    pub const ALL: [Self; 5] = [
-        Self::Running,
-        Self::Scheduled,
-        Self::Finished,
-        Self::Failed,
-        Self::Killed,
-    ];
+    pub const ALL: [Self; 5] = [Self::Running, Self::Scheduled, Self::Finished, Self::Failed, Self::Killed];
 
     /// The name on the wire and in the database.
     #[must_use]
@@ -177,8 +171,7 @@ pub trait RunStore: Send + Sync {
     ) -> Result<RunInfo>;
 
     /// Deletes or restores. Doing it twice changes nothing.
-    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, now_ms: i64)
-    -> Result<()>;
+    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()>;
 
     /// Writes a batch, all of it or nothing.
     async fn log_batch(&self, run_id: &str, batch: LogBatch) -> Result<()>;
@@ -232,9 +225,9 @@ pub mod json_f64 {
                 "NaN" => Ok(f64::NAN),
                 "Infinity" => Ok(f64::INFINITY),
                 "-Infinity" => Ok(f64::NEG_INFINITY),
-                other => Err(D::Error::custom(format!(
-                    "a number, NaN, Infinity or -Infinity was expected; got `{other}`"
-                ))),
+                other => {
+                    Err(D::Error::custom(format!("a number, NaN, Infinity or -Infinity was expected; got `{other}`")))
+                }
             },
         }
     }

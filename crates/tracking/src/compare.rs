@@ -1,7 +1,7 @@
 //! Runs and versions side by side.
 
-use crate::error::Result;
 use crate::Tracking;
+use crate::error::Result;
 use metria_store::{Run, RunInfo};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Experiments.
 
-use crate::error::Result;
 use crate::Tracking;
+use crate::error::Result;
 use metria_core::names::{check_display_name, check_key};
 use metria_core::time::now_ms;
 use metria_core::{ErrorKind, Kinded, ids};

@@ -1,7 +1,7 @@
 //! The validation gate before Production.
 
-use crate::error::Result;
 use crate::Tracking;
+use crate::error::Result;
 use metria_core::time::now_ms;
 use metria_core::{ModelStage, ids};
 use metria_store::{GateCheck, GateDecision};
@@ -26,7 +26,11 @@ impl Default for GatePolicy {
 
 impl GatePolicy {
     /// Asks every question about a candidate and the version in Production, if there is one.
-    fn checks(&self, candidate: &BTreeMap<String, f64>, champion: Option<&(u32, BTreeMap<String, f64>)>) -> Vec<GateCheck> {
+    fn checks(
+        &self,
+        candidate: &BTreeMap<String, f64>,
+        champion: Option<&(u32, BTreeMap<String, f64>)>,
+    ) -> Vec<GateCheck> {
         let value = |metrics: &BTreeMap<String, f64>, key: &str| metrics.get(key).copied().unwrap_or(f64::NAN);
         let mut checks: Vec<GateCheck> = self
             .minimums

@@ -1,7 +1,7 @@
 //! The model registry.
 
-use crate::error::{Error, Result};
 use crate::Tracking;
+use crate::error::{Error, Result};
 use metria_core::names::{check_key, check_model_name};
 use metria_core::time::now_ms;
 use metria_core::{ModelStage, VersionSelector};
@@ -246,7 +246,9 @@ impl Tracking {
                 && versions.iter().any(|version| version.version == transition.version)
         });
         let Some(before) = before else {
-            return Err(Error::Conflict(format!("no version of {name} was in Production before, so there is nothing to go back to")));
+            return Err(Error::Conflict(format!(
+                "no version of {name} was in Production before, so there is nothing to go back to"
+            )));
         };
         let description = match present {
             Some(present) => format!("rolled back from version {present}"),

@@ -1,8 +1,8 @@
 //! Names for runs that nobody named.
 
 const ADJECTIVES: [&str; 24] = [
-    "amber", "brave", "calm", "clever", "crisp", "eager", "fair", "gentle", "golden", "honest", "keen", "lively", "lucid",
-    "mellow", "nimble", "patient", "quiet", "rapid", "silver", "steady", "sunny", "tidy", "vivid", "wise",
+    "amber", "brave", "calm", "clever", "crisp", "eager", "fair", "gentle", "golden", "honest", "keen", "lively",
+    "lucid", "mellow", "nimble", "patient", "quiet", "rapid", "silver", "steady", "sunny", "tidy", "vivid", "wise",
 ];
 const ANIMALS: [&str; 24] = [
     "badger", "beaver", "crane", "dolphin", "eagle", "falcon", "finch", "fox", "gecko", "heron", "ibex", "jaguar",

@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::search::{parse_filter, parse_order_by};
 use crate::{Tracking, names};
+use metria_core::ids;
 use metria_core::names::{check_display_name, check_key};
 use metria_core::time::now_ms;
-use metria_core::ids;
 use metria_store::{Lifecycle, LogBatch, Metric, Page, Run, RunInfo, RunQuery, RunStatus, Tag};
 
 /// Limits of one batch, as MLflow's clients know them.

@@ -373,7 +373,8 @@ mod tests {
 
     #[test]
     fn no_text_is_too_odd() {
-        let pieces = ["metrics", ".", "a", " ", "'", "\"", "`", ">=", "(", ",", "ü", "1e", "-", "IN", "NOT", "IS", "\0", "AND"];
+        let pieces =
+            ["metrics", ".", "a", " ", "'", "\"", "`", ">=", "(", ",", "ü", "1e", "-", "IN", "NOT", "IS", "\0", "AND"];
         let mut state = 1_u32;
         for _ in 0..20_000 {
             let mut text = String::new();

@@ -6,7 +6,7 @@ use super::{Context, output};
 use crate::config::Config;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use metria::{CrossValidation, GateOutcome, MLPipeline, Registration, TrainedModel, Workspace};
+use metria::{CrossValidation, GateOutcome, MLPipeline, Registration, TrainedModel};
 use metria_runtime::Shutdown;
 use metria_tracking::GatePolicy;
 use serde_json::{Value, json};
@@ -58,7 +58,9 @@ impl Demo {
             let texts = profile.columns.iter().filter(|column| !column.data_type.is_numeric()).count();
             say(format!(
                 "data      {}: {} rows, {} columns ({texts} text), {missing} missing values, target `{TARGET}`",
-                data_path.display(), profile.n_rows, profile.n_columns,
+                data_path.display(),
+                profile.n_rows,
+                profile.n_columns,
             ));
         }
 
@@ -66,10 +68,9 @@ impl Demo {
         pipeline.training.cross_validation = folds;
         pipeline.training.user = user();
         pipeline.training.source_name = "metria demo".to_owned();
-        let trained = with_progress(context.json, folds, |tell| {
-            pipeline.train(&x, &y, Some(&model), move |event| tell(event))
-        })
-        .await?;
+        let trained =
+            with_progress(context.json, folds, |tell| pipeline.train(&x, &y, Some(&model), move |event| tell(event)))
+                .await?;
         if !context.json {
             print_scores(&trained);
         }
@@ -93,7 +94,19 @@ impl Demo {
         let rows = first_rows(&x_test, 3);
         let answer = ask(&url, &rows).await?;
         let truth: Vec<Value> = (0..rows.len()).map(|row| y_test.json(row)).collect();
-        self.report(context, &Told { config: &config, trained: &trained, outcome: &outcome, rows: &rows, truth: &truth, answer: &answer, url: &url, seconds: started.elapsed().as_secs_f64() })?;
+        self.report(
+            context,
+            &Told {
+                config: &config,
+                trained: &trained,
+                outcome: &outcome,
+                rows: &rows,
+                truth: &truth,
+                answer: &answer,
+                url: &url,
+                seconds: started.elapsed().as_secs_f64(),
+            },
+        )?;
         if self.keep {
             serving.until(Shutdown::signal()).await?;
         } else {
@@ -127,7 +140,9 @@ impl Demo {
         }
         output::line(format!("Try:      metria runs list --home {home}"));
         output::line(format!("          metria models show {MODEL} --home {home}"));
-        output::line(format!("          metria demo --home {home} --set n_estimators=300     (a challenger for the gate)"));
+        output::line(format!(
+            "          metria demo --home {home} --set n_estimators=300     (a challenger for the gate)"
+        ));
         Ok(())
     }
 }
@@ -188,7 +203,9 @@ fn first_rows(x: &arrow_array::RecordBatch, n_rows: usize) -> Vec<Value> {
     (0..n_rows.min(x.num_rows()))
         .map(|row| {
             let fields = schema.fields().iter().zip(x.columns());
-            Value::Object(fields.map(|(field, column)| (field.name().clone(), metria_data::json_value(column, row))).collect())
+            Value::Object(
+                fields.map(|(field, column)| (field.name().clone(), metria_data::json_value(column, row))).collect(),
+            )
         })
         .collect()
 }

@@ -41,11 +41,8 @@ impl Evaluate {
             return output::json(&evaluation);
         }
         output::line(format!("{} on {} rows of {}", self.model, evaluation.n_rows, self.data.display()));
-        let rows: Vec<Vec<String>> = evaluation
-            .metrics("")
-            .into_iter()
-            .map(|(name, value)| vec![name, output::number(value)])
-            .collect();
+        let rows: Vec<Vec<String>> =
+            evaluation.metrics("").into_iter().map(|(name, value)| vec![name, output::number(value)]).collect();
         output::table(&["metric", "value"], &rows);
         output::line("");
         output::line(evaluation.report_text());

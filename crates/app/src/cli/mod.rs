@@ -102,10 +102,7 @@ impl Cli {
     /// Whatever the command met.
     pub(crate) async fn run(self) -> Result<()> {
         let raw = Raw::load(self.global.config.as_deref(), &self.flags())?;
-        let context = Context {
-            raw,
-            json: self.global.json,
-        };
+        let context = Context { raw, json: self.global.json };
         if let Command::Config(command) = &self.command {
             return command.run(&context);
         }

@@ -178,20 +178,35 @@ fn show(context: &Context, details: &metria_tracking::ModelDetails) -> Result<()
         .iter()
         .map(|version| {
             let run = version.run_id.clone().unwrap_or_default();
-            vec![version.version.to_string(), version.stage.to_string(), aliases(version.version), run, iso8601(version.creation_time_ms)]
+            vec![
+                version.version.to_string(),
+                version.stage.to_string(),
+                aliases(version.version),
+                run,
+                iso8601(version.creation_time_ms),
+            ]
         })
         .collect();
     output::table(&["version", "stage", "aliases", "run", "registered"], &rows);
     for transition in &details.transitions {
         output::line(format!(
             "{}  version {}: {} -> {} by {}  {}",
-            iso8601(transition.time_ms), transition.version, transition.from_stage, transition.to_stage,
-            transition.user_id, transition.description
+            iso8601(transition.time_ms),
+            transition.version,
+            transition.from_stage,
+            transition.to_stage,
+            transition.user_id,
+            transition.description
         ));
     }
     for decision in &details.decisions {
         let answer = if decision.passed { "passed" } else { "refused" };
-        output::line(format!("{}  gate {answer} version {}: {}", iso8601(decision.time_ms), decision.version, decision.reason));
+        output::line(format!(
+            "{}  gate {answer} version {}: {}",
+            iso8601(decision.time_ms),
+            decision.version,
+            decision.reason
+        ));
     }
     Ok(())
 }
@@ -206,7 +221,9 @@ fn compare(context: &Context, comparison: &metria_tracking::VersionComparison) -
     keys.sort();
     keys.dedup();
     for key in keys {
-        let cell = |side: &metria_tracking::VersionSide| side.metrics.get(key).map_or_else(String::new, |v| output::number(*v));
+        let cell = |side: &metria_tracking::VersionSide| {
+            side.metrics.get(key).map_or_else(String::new, |v| output::number(*v))
+        };
         rows.push(vec![format!("metrics.{key}"), cell(first), cell(second)]);
     }
     let mut keys: Vec<&String> = first.params.keys().chain(second.params.keys()).collect();

@@ -33,7 +33,9 @@ impl Predict {
         workspace.close().await;
         let n_rows = answers.num_rows();
         if context.json {
-            return output::json(&json!({"n_rows": n_rows, "output": self.output, "columns": metria_data::column_specs(&answers)}));
+            return output::json(
+                &json!({"n_rows": n_rows, "output": self.output, "columns": metria_data::column_specs(&answers)}),
+            );
         }
         output::line(format!("{n_rows} rows predicted by {} into {}", self.model, self.output.display()));
         Ok(())

@@ -76,9 +76,8 @@ pub(super) struct Serving {
 impl Serving {
     /// Binds and starts answering.
     pub(super) async fn start(config: &Config, workspace: &Workspace) -> Result<Self> {
-        let listener = TcpListener::bind(config.bind)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.bind))?;
+        let listener =
+            TcpListener::bind(config.bind).await.with_context(|| format!("cannot listen on {}", config.bind))?;
         let address = listener.local_addr()?;
         let limits = ServerLimits {
             max_instances: config.max_instances,
@@ -87,10 +86,7 @@ impl Serving {
         };
         let state = AppState::new(Inner {
             tracking: workspace.tracking.clone(),
-            artifacts: workspace.artifacts.clone(),
             server: workspace.model_server(limits)?,
-            version: env!("CARGO_PKG_VERSION"),
-            started_ms: metria_core::time::now_ms(),
             bind: address,
             allowed_hosts: config.allowed_hosts.clone(),
             max_body_bytes: config.max_body_bytes,

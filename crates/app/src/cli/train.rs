@@ -1,7 +1,7 @@
 //! `metria train`: a table in, a tracked (and registered) model out.
 
-use super::output::{self, Progress, Usage};
 use super::Context;
+use super::output::{self, Progress, Usage};
 use anyhow::Result;
 use clap::Args;
 use metria::{CrossValidation, MLPipeline, ModelSettings, Registration, TrainedModel, TrainingEvent};
@@ -53,9 +53,8 @@ impl Reading {
         for text in &self.types {
             let (column, kind) = split_pair("--type", text)?;
             let parsed = serde_json::from_value(Value::String(kind.to_owned()));
-            let data_type = parsed.map_err(|_| {
-                Usage(format!("--type must be COLUMN=boolean, long, double or string; got `{text}`"))
-            })?;
+            let data_type = parsed
+                .map_err(|_| Usage(format!("--type must be COLUMN=boolean, long, double or string; got `{text}`")))?;
             options.types.insert(column.to_owned(), data_type);
         }
         options.encoding.clone_from(&self.encoding);
@@ -122,7 +121,7 @@ impl Train {
         pipeline.training.source_name = "metria train".to_owned();
 
         let trained = with_progress(context.json, cross_validation, |tell| {
-            pipeline.train(&x, &y, Some(&settings), tell)
+            pipeline.train(&x, &y, Some(&settings), move |event| tell(event))
         })
         .await?;
         let outcome = match &self.register {
@@ -239,7 +238,7 @@ pub(crate) fn settings(model: &str, set: &[String]) -> Result<ModelSettings> {
         let (name, value) = split_pair("--set", text)?;
         settings.set(name, parameter(value));
     }
-    settings.pipeline().map_err(|error| Usage(error.to_string()))?;
+    settings.pipeline("").map_err(|error| Usage(error.to_string()))?;
     Ok(settings)
 }
 
@@ -268,9 +267,7 @@ pub(crate) fn gate_policy(minimums: &[String]) -> Result<GatePolicy> {
     let mut policy = GatePolicy::default();
     for text in minimums {
         let (metric, value) = split_pair("--minimum", text)?;
-        let value = value
-            .parse()
-            .map_err(|_| Usage(format!("--minimum must be METRIC=NUMBER; got `{text}`")))?;
+        let value = value.parse().map_err(|_| Usage(format!("--minimum must be METRIC=NUMBER; got `{text}`")))?;
         policy.minimums.insert(metric.to_owned(), value);
     }
     Ok(policy)

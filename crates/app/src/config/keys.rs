@@ -13,15 +13,35 @@ pub(crate) struct Key {
 /// All keys, in the order of `config show`.
 pub(crate) const KEYS: &[Key] = &[
     Key { name: "home", default: "", help: "folder of everything Metria keeps (default: the platform's data folder)" },
-    Key { name: "store.url", default: "", help: "records: sqlite:PATH or postgres://… (default: metria.db in the home)" },
-    Key { name: "store.durability", default: "process", help: "what an answered write survives: process (kill -9) or power_loss (fsync at each commit)" },
+    Key {
+        name: "store.url",
+        default: "",
+        help: "records: sqlite:PATH or postgres://… (default: metria.db in the home)",
+    },
+    Key {
+        name: "store.durability",
+        default: "process",
+        help: "what an answered write survives: process (kill -9) or power_loss (fsync at each commit)",
+    },
     Key { name: "artifacts.root", default: "", help: "artifacts: a folder (default: artifacts in the home)" },
     Key { name: "server.host", default: "127.0.0.1", help: "address to listen on" },
     Key { name: "server.port", default: "5000", help: "port to listen on; 0 takes a free one" },
-    Key { name: "server.allowed_hosts", default: "", help: "further names allowed in the Host header, with commas between" },
-    Key { name: "server.insecure_no_auth", default: "false", help: "allow listening beyond loopback without authentication" },
+    Key {
+        name: "server.allowed_hosts",
+        default: "",
+        help: "further names allowed in the Host header, with commas between",
+    },
+    Key {
+        name: "server.insecure_no_auth",
+        default: "false",
+        help: "allow listening beyond loopback without authentication",
+    },
     Key { name: "server.max_body_bytes", default: "104857600", help: "largest request body" },
-    Key { name: "serving.max_in_flight", default: "1024", help: "predictions under way at once before the answer is 429" },
+    Key {
+        name: "serving.max_in_flight",
+        default: "1024",
+        help: "predictions under way at once before the answer is 429",
+    },
     Key { name: "serving.max_instances", default: "10000", help: "most rows in one prediction request" },
     Key { name: "log.filter", default: "info", help: "what is logged, such as info or metria=debug,warn" },
     Key { name: "log.format", default: "text", help: "text or json" },

@@ -49,9 +49,9 @@ impl Config {
         let home = PathBuf::from(raw.text("home"));
         let host: IpAddr = match raw.text("server.host") {
             "localhost" => IpAddr::from([127, 0, 0, 1]),
-            text => text.parse().with_context(|| {
-                format!("server.host must be an IP address or `localhost`; got `{text}`")
-            })?,
+            text => text
+                .parse()
+                .with_context(|| format!("server.host must be an IP address or `localhost`; got `{text}`"))?,
         };
         if !host.is_loopback() && !raw.boolean("server.insecure_no_auth")? {
             bail!(

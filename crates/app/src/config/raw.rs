@@ -57,10 +57,8 @@ impl Raw {
     }
 
     fn defaults() -> Self {
-        let mut values: BTreeMap<_, _> = KEYS
-            .iter()
-            .map(|key| (key.name, (key.default.to_owned(), Source::Default)))
-            .collect();
+        let mut values: BTreeMap<_, _> =
+            KEYS.iter().map(|key| (key.name, (key.default.to_owned(), Source::Default))).collect();
         values.insert("home", (default_home(), Source::Default));
         Self { values }
     }
@@ -68,9 +66,7 @@ impl Raw {
     fn read_file(&mut self, path: &Path) -> Result<()> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
-        let table: toml::Table = text
-            .parse()
-            .with_context(|| format!("{} is not valid TOML", path.display()))?;
+        let table: toml::Table = text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
         let mut flat = Vec::new();
         flatten("", &table, &mut flat);
         for (name, value) in flat {
@@ -115,9 +111,7 @@ impl Raw {
 
     pub(super) fn boolean(&self, name: &str) -> Result<bool> {
         let (value, source) = &self.values[name];
-        value
-            .parse()
-            .with_context(|| format!("{name} must be true or false; got `{value}` from {source}"))
+        value.parse().with_context(|| format!("{name} must be true or false; got `{value}` from {source}"))
     }
 
     pub(super) fn number(&self, name: &str, min: usize, max: usize) -> Result<usize> {
@@ -136,10 +130,8 @@ fn flatten(prefix: &str, table: &toml::Table, flat: &mut Vec<(String, String)>) 
             toml::Value::Table(inner) => flatten(&name, inner, flat),
             toml::Value::String(text) => flat.push((name, text.clone())),
             toml::Value::Array(items) => {
-                let items: Vec<String> = items
-                    .iter()
-                    .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
-                    .collect();
+                let items: Vec<String> =
+                    items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
                 flat.push((name, items.join(",")));
             }
             other => flat.push((name, other.to_string())),
@@ -166,10 +158,7 @@ fn default_home() -> String {
 }
 
 /// A variable of the environment, when it is set and not empty.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place where the environment is read"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

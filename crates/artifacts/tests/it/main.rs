@@ -43,7 +43,8 @@ async fn paths_cannot_leave_the_root() {
 
 fn package() -> (ModelPackage, RecordBatch) {
     let amount: ArrayRef = Arc::new(Float64Array::from_iter_values((0..40).map(f64::from)));
-    let home: ArrayRef = Arc::new(StringArray::from_iter_values((0..40).map(|i| if i % 3 == 0 { "own" } else { "rent" })));
+    let home: ArrayRef =
+        Arc::new(StringArray::from_iter_values((0..40).map(|i| if i % 3 == 0 { "own" } else { "rent" })));
     let x = RecordBatch::try_from_iter([("amount", amount), ("home", home)]).expect("a table");
     let y = Labels::String((0..40).map(|i| if i > 20 { "good" } else { "bad" }.to_owned()).collect());
     let forest = Estimator::by_name("random_forest").expect("a forest");

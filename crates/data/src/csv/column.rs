@@ -1,13 +1,10 @@
 //! One column of one chunk, from raw fields to typed values, and the parts of a column joined to an array.
 
 use super::scan::{Dialect, Rows};
-use crate::value::{
-    Kind, Markers, Seen, classify, has_leading_zero, parse_boolean, parse_float, parse_int,
-};
+use crate::value::{Kind, Markers, Seen, classify, has_leading_zero, parse_boolean, parse_float, parse_int};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use arrow_buffer::{
-    BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer,
-    ScalarBuffer,
+    BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -208,12 +205,7 @@ impl Rules {
         Ok((values, nulls, seen))
     }
 
-    fn texts<'a>(
-        &self,
-        cells: impl ExactSizeIterator<Item = &'a [u8]>,
-        rows: &Rows,
-        column: usize,
-    ) -> Part {
+    fn texts<'a>(&self, cells: impl ExactSizeIterator<Item = &'a [u8]>, rows: &Rows, column: usize) -> Part {
         let n_rows = cells.len();
         let mut ends = Vec::with_capacity(n_rows);
         let mut bytes = Vec::with_capacity(rows.width(column));
@@ -232,7 +224,10 @@ impl Rules {
                 }
             };
             nulls.append(!missing);
-            #[expect(clippy::cast_possible_truncation, reason = "a chunk is below 2^32 bytes, and texts are no longer than their fields")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a chunk is below 2^32 bytes, and texts are no longer than their fields"
+            )]
             ends.push(bytes.len() as u32);
         }
         Part { values: Values::Text(ends, bytes), nulls: nulls.finish(), seen: Seen::default() }
@@ -247,9 +242,7 @@ fn part(values: Values, nulls: Option<NullBuffer>, seen: Seen) -> Part {
     let part = Part { values, nulls, seen };
     let n_rows = part.len();
     match &part.nulls {
-        Some(nulls) if nulls.null_count() == n_rows => {
-            Part { values: Values::Missing(n_rows), nulls: None, seen }
-        }
+        Some(nulls) if nulls.null_count() == n_rows => Part { values: Values::Missing(n_rows), nulls: None, seen },
         _ => part,
     }
 }

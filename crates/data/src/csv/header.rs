@@ -19,11 +19,7 @@ pub(crate) struct Header {
 }
 
 /// Reads the header of a file.
-pub(crate) fn read(
-    data: &[u8],
-    delimiter: Option<u8>,
-    max_line_bytes: usize,
-) -> Result<Header, Problem> {
+pub(crate) fn read(data: &[u8], delimiter: Option<u8>, max_line_bytes: usize) -> Result<Header, Problem> {
     let empty = Problem::Empty { expected: "a line of column names and at least one row of data are expected" };
     let start = data.iter().position(|byte| !byte.is_ascii_whitespace()).ok_or(empty)?;
     // Back to the start of that line, since a blank first name before a tab counts.
@@ -67,22 +63,13 @@ pub(crate) fn problem(data: &[u8], offset: usize, fault: &Fault, n_columns: usiz
             offset: at,
             byte: data.get(at).copied().unwrap_or_default(),
         },
-        FaultKind::Misfit { column, ref value } => Problem::Value {
-            place: "line",
-            row: line,
-            column: column.to_string(),
-            expected: "",
-            value: value.clone(),
-        },
+        FaultKind::Misfit { column, ref value } => {
+            Problem::Value { place: "line", row: line, column: column.to_string(), expected: "", value: value.clone() }
+        }
     }
 }
 
-fn names(
-    dialect: Dialect,
-    fields: &[&[u8]],
-    data: &[u8],
-    start: usize,
-) -> Result<Vec<String>, Problem> {
+fn names(dialect: Dialect, fields: &[&[u8]], data: &[u8], start: usize) -> Result<Vec<String>, Problem> {
     let text = |field: &&[u8]| {
         let bytes = super::column::verbatim(dialect, field);
         match std::str::from_utf8(&bytes) {
@@ -112,11 +99,7 @@ pub(crate) fn check_names(names: &[String]) -> Result<(), Problem> {
             return Err(Problem::EmptyName { column: place + 1, hint });
         }
         if let Some(first) = places.insert(name, place) {
-            return Err(Problem::DuplicateName {
-                name: name.clone(),
-                first: first + 1,
-                second: place + 1,
-            });
+            return Err(Problem::DuplicateName { name: name.clone(), first: first + 1, second: place + 1 });
         }
     }
     Ok(())
@@ -189,14 +172,9 @@ fn refuse_wrong_delimiter(
     found: &Shape,
 ) -> Result<(), Problem> {
     let sample = sample(data, start, max_line_bytes);
-    let single = shape(sample, Dialect { delimiter: given, max_line_bytes })
-        .is_some_and(|shape| shape.n_columns == 1);
+    let single = shape(sample, Dialect { delimiter: given, max_line_bytes }).is_some_and(|shape| shape.n_columns == 1);
     if single && found.regular == found.n_records {
-        return Err(Problem::WrongDelimiter {
-            given,
-            likely: found.delimiter,
-            n_columns: found.n_columns,
-        });
+        return Err(Problem::WrongDelimiter { given, likely: found.delimiter, n_columns: found.n_columns });
     }
     Ok(())
 }

@@ -26,12 +26,7 @@ const MAX_LINE_BYTES: usize = 1 << 30;
 const SAMPLE_BYTES: usize = 16 << 10;
 
 /// Reads UTF-8 text, of which `skipped` bytes were cut off in front.
-pub(crate) fn read(
-    data: &[u8],
-    skipped: usize,
-    options: &ReadOptions,
-    path: &str,
-) -> Result<RecordBatch> {
+pub(crate) fn read(data: &[u8], skipped: usize, options: &ReadOptions, path: &str) -> Result<RecordBatch> {
     if let Some(delimiter) = options.delimiter.filter(|&byte| !header::check_delimiter(byte)) {
         return Err(Error::Option {
             name: "the delimiter",
@@ -53,9 +48,7 @@ pub(crate) fn read(
 /// Fills in what the scanner does not know.
 fn with_place(problem: Problem, max_line_bytes: usize, skipped: usize) -> Problem {
     match problem {
-        Problem::LineTooLong { line, hint, .. } => {
-            Problem::LineTooLong { line, limit: max_line_bytes, hint }
-        }
+        Problem::LineTooLong { line, hint, .. } => Problem::LineTooLong { line, limit: max_line_bytes, hint },
         Problem::Encoding { encoding, line, offset, byte } => {
             Problem::Encoding { encoding, line, offset: offset + skipped, byte }
         }
@@ -190,8 +183,7 @@ impl<'a> Reader<'a> {
         };
         let kinds: Vec<Kind> = (0..self.header.names.len()).map(kind).collect();
         chunks.par_iter_mut().for_each(|chunk| self.rebuild(chunk, &kinds));
-        let mut columns: Vec<Vec<Part>> =
-            kinds.iter().map(|_| Vec::with_capacity(chunks.len())).collect();
+        let mut columns: Vec<Vec<Part>> = kinds.iter().map(|_| Vec::with_capacity(chunks.len())).collect();
         for chunk in chunks {
             for (column, part) in columns.iter_mut().zip(chunk.parts) {
                 column.push(part);

@@ -44,14 +44,8 @@ pub(crate) struct Rows {
 impl Rows {
     /// The raw fields of one column.
     #[inline]
-    pub(crate) fn column<'a>(
-        &'a self,
-        chunk: &'a [u8],
-        column: usize,
-    ) -> impl ExactSizeIterator<Item = &'a [u8]> + 'a {
-        self.bounds
-            .chunks_exact(self.stride)
-            .map(move |row| &chunk[row[column] as usize..row[column + 1] as usize - 1])
+    pub(crate) fn column<'a>(&'a self, chunk: &'a [u8], column: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + 'a {
+        self.bounds.chunks_exact(self.stride).map(move |row| &chunk[row[column] as usize..row[column + 1] as usize - 1])
     }
 
     /// How many bytes the fields of a column have together, for reserving room.

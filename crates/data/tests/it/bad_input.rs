@@ -89,7 +89,12 @@ fn declared_types_that_do_not_fit() {
 #[test]
 fn other_encodings() {
     let options = ReadOptions::default();
-    refuse("t.csv", b"a,b\n1,x\n2,K\xf6ln\n", &options, &["line 3", "0xf6", "offset 11", "UTF-8", "`encoding`", "windows-1252"]);
+    refuse(
+        "t.csv",
+        b"a,b\n1,x\n2,K\xf6ln\n",
+        &options,
+        &["line 3", "0xf6", "offset 11", "UTF-8", "`encoding`", "windows-1252"],
+    );
     refuse("t.csv", b"\xef\xbb\xbfa,b\n1,x\n2,K\xf6ln\n", &options, &["line 3", "offset 14"]);
     refuse("t.csv", b"a,\xf6\n1,x\n", &options, &["line 1", "offset 2"]);
     refuse("t.jsonl", b"{\"a\":1}\n{\"a\":\"\xf6\"}\n", &options, &["line 2", "offset 14"]);

@@ -11,7 +11,10 @@ fn splitting_the_target_off() {
     let (x, y) = split_target(&batch, "risk").expect("there");
     let names: Vec<String> = column_specs(&x).into_iter().map(|spec| spec.name).collect();
     assert_eq!(names, ["age", "job", "score", "rate"]);
-    assert_eq!(labels(&y, "risk").expect("classes"), Labels::String(["good", "bad", "good"].map(str::to_owned).to_vec()));
+    assert_eq!(
+        labels(&y, "risk").expect("classes"),
+        Labels::String(["good", "bad", "good"].map(str::to_owned).to_vec())
+    );
     let error = split_target(&batch, "riks").expect_err("misspelt");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(
@@ -28,7 +31,10 @@ fn labels_of_every_type() {
     assert_eq!(of("job").expect("classes"), Labels::Boolean(vec![true, false, true]));
     assert_eq!(of("score").expect("classes"), Labels::Long(vec![1, 2, 1]));
     let message = of("rate").expect_err("no classes").to_string();
-    assert!(message.contains("\"rate\"") && message.contains("0.5 (data row 1)") && message.contains("classification"), "{message}");
+    assert!(
+        message.contains("\"rate\"") && message.contains("0.5 (data row 1)") && message.contains("classification"),
+        "{message}"
+    );
     let batch = csv("a,y\n1,x\n2,\n3,\n");
     let error = labels(batch.column(1), "y").expect_err("missing");
     assert!(error.to_string().contains("no value in 2 of 3 rows, first in data row 2"), "{error}");
@@ -45,7 +51,10 @@ fn rows_and_columns() {
     let error = take_rows(&batch, &[1, 3]).expect_err("beyond");
     assert!(error.to_string().contains("row 3 was asked for; the table has 3 rows"), "{error}");
     let chosen = select_columns(&batch, &["rate", "age"]).expect("there");
-    assert_eq!(column_specs(&chosen).iter().map(|spec| spec.data_type).collect::<Vec<_>>(), [DataType::Double, DataType::Long]);
+    assert_eq!(
+        column_specs(&chosen).iter().map(|spec| spec.data_type).collect::<Vec<_>>(),
+        [DataType::Double, DataType::Long]
+    );
     assert!(select_columns(&batch, &["nope"]).is_err());
     let twice = concat(&[batch.clone(), rows.clone()]).expect("equal columns");
     assert_eq!(values(&twice, "age"), [1, 2, 3, 3, 1, 1].map(|age| json!(age)));

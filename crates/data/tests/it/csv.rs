@@ -52,7 +52,9 @@ fn declared_types_override() {
 
 #[test]
 fn quoting_follows_rfc_4180() {
-    let batch = csv("name,\"the \"\"text\"\"\"\r\na,\"one, two\"\r\nb,\"line\nbreak\"\r\nc,\"a \"\"q\"\"\"\r\nd,5\" pipe\r\n e ,\" kept \" \r\n");
+    let batch = csv(
+        "name,\"the \"\"text\"\"\"\r\na,\"one, two\"\r\nb,\"line\nbreak\"\r\nc,\"a \"\"q\"\"\"\r\nd,5\" pipe\r\n e ,\" kept \" \r\n",
+    );
     assert_eq!(
         values(&batch, "the \"text\""),
         [json!("one, two"), json!("line\nbreak"), json!("a \"q\""), json!("5\" pipe"), json!(" kept ")]
@@ -164,7 +166,8 @@ fn german_credit() {
 #[test]
 fn the_format_is_found_by_ending_or_content() {
     let options = ReadOptions::default();
-    let format = |name: &str, bytes: &[u8]| read_bytes(name, bytes, &options).unwrap_or_else(|error| panic!("{error}")).format;
+    let format =
+        |name: &str, bytes: &[u8]| read_bytes(name, bytes, &options).unwrap_or_else(|error| panic!("{error}")).format;
     assert_eq!(format("a.CSV", b"a,b\n1,2\n"), Format::Csv);
     assert_eq!(format("a.tsv", b"a\tb\n1\t2\n"), Format::Csv);
     assert_eq!(format("a.ndjson", b"{\"a\":1}\n"), Format::JsonLines);

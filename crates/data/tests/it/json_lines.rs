@@ -17,7 +17,9 @@ fn the_columns_are_the_union_of_all_keys() {
 
 #[test]
 fn values_keep_their_json_type() {
-    let batch = json_lines("{\"t\":\"12\",\"m\":1,\"i\":9223372036854775807,\"u\":18446744073709551615,\"n\":null,\"s\":\"?\"}\n{\"m\":\"x\",\"s\":\"\"}\n");
+    let batch = json_lines(
+        "{\"t\":\"12\",\"m\":1,\"i\":9223372036854775807,\"u\":18446744073709551615,\"n\":null,\"s\":\"?\"}\n{\"m\":\"x\",\"s\":\"\"}\n",
+    );
     assert_eq!(types(&batch), ["string", "string", "long", "double", "double", "string"]);
     assert_eq!(values(&batch, "m"), [json!("1"), json!("x")]);
     assert_eq!(values(&batch, "i"), [json!(i64::MAX), Value::Null]);

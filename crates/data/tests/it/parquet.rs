@@ -1,11 +1,11 @@
 use crate::tables::{csv, error, types, values};
+use ::parquet::arrow::ArrowWriter;
 use arrow_array::builder::{ListBuilder, StringDictionaryBuilder};
 use arrow_array::types::Int8Type;
 use arrow_array::*;
 use arrow_schema::{Field, Schema};
 use metria_core::{DataType, ErrorKind, Kinded};
 use metria_data::{ReadOptions, read_bytes, read_table, write_table};
-use ::parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -44,7 +44,8 @@ fn numbers_of_all_widths() {
         ("null", Arc::new(NullArray::new(2))),
     ]);
     let expected = [
-        "long", "long", "long", "long", "long", "long", "long", "double", "double", "double", "double", "long", "double",
+        "long", "long", "long", "long", "long", "long", "long", "double", "double", "double", "double", "long",
+        "double",
     ];
     assert_eq!(types(&batch), expected);
     assert_eq!(values(&batch, "i8"), [json!(-1), Value::Null]);
@@ -99,7 +100,8 @@ fn nested_and_unreadable_columns_are_refused_by_name() {
 
 #[test]
 fn declared_types() {
-    let bytes = file(vec![("n", Arc::new(Int32Array::from(vec![1, 0]))), ("t", Arc::new(StringArray::from(vec!["1", "x"])))]);
+    let bytes =
+        file(vec![("n", Arc::new(Int32Array::from(vec![1, 0]))), ("t", Arc::new(StringArray::from(vec!["1", "x"])))]);
     let mut options = ReadOptions::default();
     options.types.insert("n".to_owned(), DataType::Boolean);
     let batch = read_bytes("t.parquet", &bytes, &options).expect("a sound file").batch;
@@ -116,7 +118,9 @@ fn damaged_files() {
         ("t", Arc::new(StringArray::from_iter_values((0..2000).map(|i| format!("text {}", i % 70))))),
     ]);
     let options = ReadOptions::default();
-    for bytes in [b"PAR1".to_vec(), b"hello".to_vec(), sound[..sound.len() / 2].to_vec(), sound[1..].to_vec(), vec![0; 1000]] {
+    for bytes in
+        [b"PAR1".to_vec(), b"hello".to_vec(), sound[..sound.len() / 2].to_vec(), sound[1..].to_vec(), vec![0; 1000]]
+    {
         let error = error("t.parquet", &bytes, &options);
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("not a readable Parquet file"), "{error}");

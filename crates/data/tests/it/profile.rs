@@ -3,7 +3,9 @@ use metria_core::DataType;
 use metria_data::{Profile, profile};
 
 fn sample() -> Profile {
-    profile(&csv("age,city,flag,x\n1,Oslo,true,0.5\n2,Rome,false,\n3,Oslo,true,1.5\n4,,true,inf\n10,Bern,,2.5\n10,Oslo,false,0.5\n"))
+    profile(&csv(
+        "age,city,flag,x\n1,Oslo,true,0.5\n2,Rome,false,\n3,Oslo,true,1.5\n4,,true,inf\n10,Bern,,2.5\n10,Oslo,false,0.5\n",
+    ))
 }
 
 #[test]
@@ -33,7 +35,8 @@ fn the_facts_are_right() {
 fn many_values_list_the_first_five() {
     let rows: String = (0..1000).map(|i| format!("{},t{}\n", i % 100, i % 7)).collect();
     let profile = profile(&csv(&format!("n,t\n{rows}")));
-    let top = |column: usize| -> Vec<&str> { profile.columns[column].top.iter().map(|top| top.value.as_str()).collect() };
+    let top =
+        |column: usize| -> Vec<&str> { profile.columns[column].top.iter().map(|top| top.value.as_str()).collect() };
     assert_eq!(top(0), ["0", "1", "2", "3", "4"]);
     assert_eq!(top(1), ["t0", "t1", "t2", "t3", "t4"]);
     assert_eq!(profile.columns[1].unique, 7);

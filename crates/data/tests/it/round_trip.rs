@@ -30,13 +30,45 @@ fn same_after(ending: &str, batch: &RecordBatch) {
 #[test]
 fn awkward_values() {
     let batch = batch(vec![
-        ("a, \"name\"", Arc::new(StringArray::from(vec![
-            Some(""), None, Some("NA"), Some(" blank "), Some("a\"b"), Some("x;y|z\tw"), Some("line\r\nbreak"), Some("é東\u{feff}"),
-        ]))),
-        ("f", Arc::new(Float64Array::from(vec![
-            Some(1.0), None, Some(-0.0), Some(1e300), Some(0.1), Some(5e-324), Some(1e16), Some(123_456_789.123),
-        ]))),
-        ("i", Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(i64::MAX), None, Some(0), Some(1), Some(2), Some(3), Some(4)]))),
+        (
+            "a, \"name\"",
+            Arc::new(StringArray::from(vec![
+                Some(""),
+                None,
+                Some("NA"),
+                Some(" blank "),
+                Some("a\"b"),
+                Some("x;y|z\tw"),
+                Some("line\r\nbreak"),
+                Some("é東\u{feff}"),
+            ])),
+        ),
+        (
+            "f",
+            Arc::new(Float64Array::from(vec![
+                Some(1.0),
+                None,
+                Some(-0.0),
+                Some(1e300),
+                Some(0.1),
+                Some(5e-324),
+                Some(1e16),
+                Some(123_456_789.123),
+            ])),
+        ),
+        (
+            "i",
+            Arc::new(Int64Array::from(vec![
+                Some(i64::MIN),
+                Some(i64::MAX),
+                None,
+                Some(0),
+                Some(1),
+                Some(2),
+                Some(3),
+                Some(4),
+            ])),
+        ),
         ("b", Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), None, None, None, None, None]))),
     ]);
     for ending in ENDINGS {

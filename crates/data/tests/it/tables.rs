@@ -15,9 +15,7 @@ pub(crate) fn csv_with(text: &str, options: &ReadOptions) -> RecordBatch {
 }
 
 pub(crate) fn json_lines(text: &str) -> RecordBatch {
-    read_bytes("t.jsonl", text.as_bytes(), &ReadOptions::default())
-        .unwrap_or_else(|error| panic!("{error}"))
-        .batch
+    read_bytes("t.jsonl", text.as_bytes(), &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}")).batch
 }
 
 /// The error of a file, with its kind, as a user sees it.

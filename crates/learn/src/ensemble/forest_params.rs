@@ -111,9 +111,8 @@ impl RandomForestClassifier {
             let range = format!("an int in the range [{least}, inf)");
             value.as_u64().filter(|&n| n >= least).map(|n| n as usize).ok_or_else(|| refuse(&range))
         };
-        let float = |most: f64, range: &str| {
-            value.as_f64().filter(|x| (0.0..=most).contains(x)).ok_or_else(|| refuse(range))
-        };
+        let float =
+            |most: f64, range: &str| value.as_f64().filter(|x| (0.0..=most).contains(x)).ok_or_else(|| refuse(range));
         let flag = || value.as_bool().ok_or_else(|| refuse("a bool"));
         match name {
             "bootstrap" => self.bootstrap = flag()?,

@@ -76,7 +76,8 @@ impl RandomForestClassifier {
         let seeds: Vec<u32> = (0..self.n_estimators)
             .map(|_| u32::try_from(generator.randint(0, 0x7fff_ffff)).expect("below 2^31"))
             .collect();
-        let grown: Vec<(Tree, Vec<u32>)> = seeds.par_iter().map(|&seed| self.grow_tree(&ranked, y, n_classes, seed)).collect();
+        let grown: Vec<(Tree, Vec<u32>)> =
+            seeds.par_iter().map(|&seed| self.grow_tree(&ranked, y, n_classes, seed)).collect();
         let oob_score = self.oob_score.then(|| oob_accuracy(x, y, n_classes, &grown));
         let trees = grown.into_iter().map(|(tree, _)| tree).collect();
         Ok(FittedRandomForestClassifier::from_parts(trees, seeds, x.n_columns(), n_classes, oob_score))
@@ -123,7 +124,8 @@ impl RandomForestClassifier {
         if !self.bootstrap {
             return vec![1; n_rows];
         }
-        let n_drawn = self.max_samples.map_or(n_rows, |share| ((n_rows as f64 * share).round_ties_even() as usize).max(1));
+        let n_drawn =
+            self.max_samples.map_or(n_rows, |share| ((n_rows as f64 * share).round_ties_even() as usize).max(1));
         let mut counts = vec![0; n_rows];
         let mut generator = RandomState::new(seed);
         let max = (n_rows - 1) as u32;
@@ -185,7 +187,13 @@ impl PartialEq for FittedRandomForestClassifier {
 }
 
 impl FittedRandomForestClassifier {
-    fn from_parts(trees: Vec<Tree>, seeds: Vec<u32>, n_features: usize, n_classes: usize, oob_score: Option<f64>) -> Self {
+    fn from_parts(
+        trees: Vec<Tree>,
+        seeds: Vec<u32>,
+        n_features: usize,
+        n_classes: usize,
+        oob_score: Option<f64>,
+    ) -> Self {
         let voting = Voting::new(&trees, n_classes);
         Self { trees, seeds, n_features, n_classes, oob_score, voting }
     }

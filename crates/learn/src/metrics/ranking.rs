@@ -16,11 +16,7 @@ pub struct Curve {
 }
 
 /// False and true positives at each distinct score, from the highest down.
-fn cumulated(
-    y_true: &[bool],
-    score: &[f64],
-    sample_weight: Option<&[f64]>,
-) -> Result<(Vec<f64>, Vec<f64>, Vec<f64>)> {
+fn cumulated(y_true: &[bool], score: &[f64], sample_weight: Option<&[f64]>) -> Result<(Vec<f64>, Vec<f64>, Vec<f64>)> {
     check_lengths(y_true.len(), score.len(), sample_weight)?;
     if let Some(row) = score.iter().position(|value| value.is_nan()) {
         return Err(Error::Data(format!("a score must be a number; row {row} is NaN")));
@@ -194,7 +190,8 @@ pub fn precision_recall_curve(y_true: &[bool], score: &[f64], sample_weight: Opt
 /// As [`roc_curve`].
 pub fn average_precision_score(y_true: &[bool], score: &[f64], sample_weight: Option<&[f64]>) -> Result<f64> {
     let curve = precision_recall_curve(y_true, score, sample_weight)?;
-    let sum: f64 = curve.x.windows(2).zip(&curve.y).map(|(recall, precision)| (recall[1] - recall[0]) * precision).sum();
+    let sum: f64 =
+        curve.x.windows(2).zip(&curve.y).map(|(recall, precision)| (recall[1] - recall[0]) * precision).sum();
     Ok((-sum).max(0.0))
 }
 

@@ -95,9 +95,8 @@ impl StratifiedKFold {
         let mut generator = self.shuffle.map(RandomState::new);
         let mut fold_of_row = vec![0; y.len()];
         for class in 0..n_classes {
-            let mut folds: Vec<usize> = (0..self.n_splits)
-                .flat_map(|fold| std::iter::repeat_n(fold, allocation[fold][class]))
-                .collect();
+            let mut folds: Vec<usize> =
+                (0..self.n_splits).flat_map(|fold| std::iter::repeat_n(fold, allocation[fold][class])).collect();
             if let Some(generator) = &mut generator {
                 generator.shuffle(&mut folds);
             }

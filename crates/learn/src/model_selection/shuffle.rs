@@ -51,10 +51,7 @@ impl ShuffleSplit {
 
 fn draw(n_rows: usize, n_train: usize, n_test: usize, generator: &mut RandomState) -> Fold {
     let rows = generator.permutation(n_rows);
-    Fold {
-        test: rows[..n_test].to_vec(),
-        train: rows[n_test..n_test + n_train].to_vec(),
-    }
+    Fold { test: rows[..n_test].to_vec(), train: rows[n_test..n_test + n_train].to_vec() }
 }
 
 fn part_sizes(n_rows: usize, test_size: f64) -> Result<(usize, usize)> {

@@ -91,12 +91,7 @@ fn offsets(columns: &[FittedColumn]) -> Vec<usize> {
 }
 
 impl FittedPipeline {
-    pub(super) fn new(
-        columns: Vec<FittedColumn>,
-        estimator: FittedEstimator,
-        classes: Labels,
-        target: &str,
-    ) -> Self {
+    pub(super) fn new(columns: Vec<FittedColumn>, estimator: FittedEstimator, classes: Labels, target: &str) -> Self {
         let offsets = offsets(&columns);
         let inputs = columns.iter().map(|column| column.spec.clone()).collect();
         Self { columns, estimator, classes, target: target.to_owned(), offsets, inputs }

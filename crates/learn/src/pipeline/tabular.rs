@@ -34,7 +34,11 @@ impl TabularPipeline {
     /// When a column or the target cannot be used; the message names it.
     pub fn fit(&self, x: &RecordBatch, y: &Labels) -> Result<FittedPipeline> {
         if x.num_rows() != y.len() {
-            return Err(Error::Shape { what: "one label for each row".to_owned(), expected: x.num_rows(), got: y.len() });
+            return Err(Error::Shape {
+                what: "one label for each row".to_owned(),
+                expected: x.num_rows(),
+                got: y.len(),
+            });
         }
         if x.column_by_name(&self.target).is_some() {
             return Err(Error::Data(format!("the target `{}` must not be among the features", self.target)));
@@ -58,9 +62,9 @@ impl TabularPipeline {
             n if n == n_rows && n > 2 => Err(Error::Data(format!(
                 "the target `{target}` is different in all {n} rows; a classifier needs classes that repeat"
             ))),
-            n if n > MAX_CLASSES => Err(Error::Data(format!(
-                "the target `{target}` has {n} classes; at most {MAX_CLASSES} are allowed"
-            ))),
+            n if n > MAX_CLASSES => {
+                Err(Error::Data(format!("the target `{target}` has {n} classes; at most {MAX_CLASSES} are allowed")))
+            }
             _ => Ok(()),
         }
     }

@@ -21,11 +21,8 @@ impl RankedColumn {
             let bits = (value + 0.0).to_bits();
             if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
         };
-        let mut order: Vec<u64> = column
-            .iter()
-            .enumerate()
-            .map(|(row, &value)| u64::from(key(value)) << 32 | row as u64)
-            .collect();
+        let mut order: Vec<u64> =
+            column.iter().enumerate().map(|(row, &value)| u64::from(key(value)) << 32 | row as u64).collect();
         order.sort_unstable();
         let mut values: Vec<f32> = Vec::new();
         let mut ranks = vec![0; column.len()];

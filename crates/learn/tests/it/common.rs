@@ -33,7 +33,13 @@ pub(crate) fn dataset(name: &str) -> Option<(Matrix<f64>, Vec<f64>)> {
         })
         .collect();
     let y = rows.iter().map(|row| row[row.len() - 1]).collect();
-    let x: Vec<Vec<f64>> = rows.into_iter().map(|mut row| { row.pop(); row }).collect();
+    let x: Vec<Vec<f64>> = rows
+        .into_iter()
+        .map(|mut row| {
+            row.pop();
+            row
+        })
+        .collect();
     Some((Matrix::from_rows(&x), y))
 }
 

@@ -1,6 +1,8 @@
 //! Forests, node for node.
 
-use crate::common::{assert_all_close, assert_close, codes, dataset, float, floats, golden, integers, required_dataset};
+use crate::common::{
+    assert_all_close, assert_close, codes, dataset, float, floats, golden, integers, required_dataset,
+};
 use metria_learn::Matrix;
 use metria_learn::ensemble::{FittedRandomForestClassifier, RandomForestClassifier};
 use metria_learn::model_selection::{Fold, GroupKFold, StratifiedKFold, TimeSeriesSplit};
@@ -120,7 +122,9 @@ fn cross_validation_end_to_end() {
             continue;
         };
         let Some((x, y)) = dataset(file) else {
-            eprintln!("NOT RUN: {name} needs UCI Adult, which is not part of this repository; set METRIA_ADULT for `make test-data`");
+            eprintln!(
+                "NOT RUN: {name} needs UCI Adult, which is not part of this repository; set METRIA_ADULT for `make test-data`"
+            );
             continue;
         };
         let rows: Vec<usize> = (0..3000).collect();

@@ -49,11 +49,8 @@ impl<'a> Case<'a> {
     }
 
     fn report(&self, zero_division: ZeroDivision) -> ClassificationReport {
-        let options = ReportOptions {
-            labels: self.labels.as_deref(),
-            sample_weight: self.weights.as_deref(),
-            zero_division,
-        };
+        let options =
+            ReportOptions { labels: self.labels.as_deref(), sample_weight: self.weights.as_deref(), zero_division };
         let mut report = classification_report(&self.y_true, &self.y_pred, &self.names, &options).expect("a report");
         if let Some(digits) = self.golden["kwargs"].get("digits") {
             report.digits = digits.as_u64().expect("digits") as usize;
@@ -69,12 +66,7 @@ impl<'a> Case<'a> {
 }
 
 fn zero_divisions() -> [(&'static str, ZeroDivision); 4] {
-    [
-        ("warn", ZeroDivision::Zero),
-        ("0", ZeroDivision::Zero),
-        ("1", ZeroDivision::One),
-        ("nan", ZeroDivision::Nan),
-    ]
+    [("warn", ZeroDivision::Zero), ("0", ZeroDivision::Zero), ("1", ZeroDivision::One), ("nan", ZeroDivision::Nan)]
 }
 
 fn assert_row(row: &ReportRow, expected: &Value, what: &str) {
@@ -145,7 +137,8 @@ fn scores_of_classes() {
         check("mcc", matthews_corrcoef(&full));
         check("kappa", cohen_kappa_score(&full));
         let counts = case.counts();
-        for (suffix, average) in [("micro", Average::Micro), ("macro", Average::Macro), ("weighted", Average::Weighted)] {
+        for (suffix, average) in [("micro", Average::Micro), ("macro", Average::Macro), ("weighted", Average::Weighted)]
+        {
             let got = counts.average(average, 1.0, ZeroDivision::Zero);
             let prf = [got.precision, got.recall, got.fbeta];
             assert_all_close(&prf, &floats(&golden[format!("prfs_{suffix}")]), 1e-12, name);
@@ -192,7 +185,9 @@ fn binary_curves_and_areas() {
         if case.get("brier").is_some() {
             check("brier", brier_score_loss(&y, &score, w).expect("a loss"));
         }
-        for (key, strategy) in [("calibration_uniform", BinStrategy::Uniform), ("calibration_quantile", BinStrategy::Quantile)] {
+        for (key, strategy) in
+            [("calibration_uniform", BinStrategy::Uniform), ("calibration_quantile", BinStrategy::Quantile)]
+        {
             let Some(expected) = case.get(key) else { continue };
             let (prob_true, prob_pred) = calibration_curve(&y, &score, 5, strategy).expect("a curve");
             assert_all_close(&prob_true, &floats(&expected["prob_true"]), 1e-12, name);

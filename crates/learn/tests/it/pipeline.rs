@@ -10,9 +10,11 @@ fn table(n: usize) -> (RecordBatch, Labels) {
     let mut draws = metria_learn::random::RandomState::new(7);
     let amount: Vec<Option<f64>> = (0..n).map(|i| (i % 11 != 3).then(|| draws.random_sample() * 1e4)).collect();
     let age: Vec<i64> = (0..n).map(|_| draws.randint(18, 80)).collect();
-    let home: Vec<Option<&str>> = (0..n).map(|_| [Some("own"), Some("rent"), None][draws.interval(2) as usize]).collect();
+    let home: Vec<Option<&str>> =
+        (0..n).map(|_| [Some("own"), Some("rent"), None][draws.interval(2) as usize]).collect();
     let member: Vec<bool> = (0..n).map(|_| draws.interval(1) == 1).collect();
-    let risk = (0..n).map(|i| i64::from(amount[i].unwrap_or(0.0) > 4e3) ^ i64::from(member[i] && age[i] > 60)).collect();
+    let risk =
+        (0..n).map(|i| i64::from(amount[i].unwrap_or(0.0) > 4e3) ^ i64::from(member[i] && age[i] > 60)).collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("home", Arc::new(StringArray::from(home))),
         ("amount", Arc::new(Float64Array::from(amount))),

@@ -3,8 +3,7 @@
 use crate::common::{assert_all_close, codes, floats, golden, integers};
 use metria_core::Labels;
 use metria_learn::model_selection::{
-    Fold, GroupKFold, KFold, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit,
-    train_test_split,
+    Fold, GroupKFold, KFold, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit, train_test_split,
 };
 use metria_learn::random::RandomState;
 use serde_json::Value;
@@ -129,7 +128,9 @@ fn other_splits() {
     assert_assignment(&stratified, &others["stratified_group_kfold4"], "stratified group");
     let each = LeaveOneGroupOut.split(&groups).expect("folds");
     assert_assignment(&each, &others["leave_one_group_out"], "leave one group out");
-    for (key, stratify) in [("train_test_split_025_seed42", None), ("train_test_split_025_seed42_stratified", Some(y.as_slice()))] {
+    for (key, stratify) in
+        [("train_test_split_025_seed42", None), ("train_test_split_025_seed42_stratified", Some(y.as_slice()))]
+    {
         let (train, test) = train_test_split(y.len(), 0.25, 42, stratify).expect("a split");
         let index = |rows: &[usize]| rows.iter().map(|&row| row as i64).collect::<Vec<_>>();
         assert_eq!(index(&train), integers(&others[key]["train"]), "{key}");

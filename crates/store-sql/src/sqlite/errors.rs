@@ -14,9 +14,7 @@ pub(super) fn backend(error: sqlx::Error) -> Error {
     let code = error.as_database_error().and_then(|error| error.code().map(|code| primary(&code)));
     match (&error, code.as_deref()) {
         (_, Some(FULL)) => Error::Full { backend: BACKEND, source: Box::new(error) },
-        (_, Some(BUSY | LOCKED)) => {
-            unavailable("another process held its lock for too long; try again".to_owned())
-        }
+        (_, Some(BUSY | LOCKED)) => unavailable("another process held its lock for too long; try again".to_owned()),
         (sqlx::Error::PoolClosed, _) => unavailable("it is closed".to_owned()),
         (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _) => damaged(error.to_string()),
         _ => Error::Backend { backend: BACKEND, source: Box::new(error) },

@@ -4,11 +4,9 @@ use super::SqliteStore;
 use super::errors::{backend, damaged, insert};
 use super::experiments::{get, tags};
 use metria_core::ModelStage;
-use metria_store::{
-    Error, GateDecision, ModelStore, ModelVersion, RegisteredModel, Result, StageTransition, Tag,
-};
-use sqlx::sqlite::SqliteRow;
+use metria_store::{Error, GateDecision, ModelStore, ModelVersion, RegisteredModel, Result, StageTransition, Tag};
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
 fn no_model(name: &str) -> Error {
     Error::NotFound { kind: "registered model", id: name.to_owned() }
@@ -57,12 +55,13 @@ fn decision(row: &SqliteRow) -> Result<GateDecision> {
 impl SqliteStore {
     async fn version(&self, row: &SqliteRow) -> Result<ModelVersion> {
         let mut version = bare_version(row)?;
-        let found = sqlx::query("SELECT key, value FROM model_version_tags WHERE name = ? AND version = ? ORDER BY key")
-            .bind(&version.name)
-            .bind(version.version)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(backend)?;
+        let found =
+            sqlx::query("SELECT key, value FROM model_version_tags WHERE name = ? AND version = ? ORDER BY key")
+                .bind(&version.name)
+                .bind(version.version)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(backend)?;
         version.tags = tags(&found)?;
         Ok(version)
     }
@@ -85,7 +84,10 @@ impl SqliteStore {
             creation_time_ms: get(row, "creation_time_ms")?,
             last_update_time_ms: get(row, "last_update_time_ms")?,
             tags: tags(&found)?,
-            aliases: aliases.iter().map(|row| Ok((get(row, "alias")?, number(row, "version")?))).collect::<Result<_>>()?,
+            aliases: aliases
+                .iter()
+                .map(|row| Ok((get(row, "alias")?, number(row, "version")?)))
+                .collect::<Result<_>>()?,
         })
     }
 }

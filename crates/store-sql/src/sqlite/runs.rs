@@ -324,14 +324,13 @@ impl RunStore for SqliteStore {
     }
 
     async fn metric_history(&self, run_id: &str, key: &str) -> Result<Vec<Metric>> {
-        let rows = sqlx::query(
-            "SELECT * FROM metrics WHERE run_id = ? AND key = ? ORDER BY step, timestamp_ms, metric_id",
-        )
-        .bind(run_id)
-        .bind(key)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(backend)?;
+        let rows =
+            sqlx::query("SELECT * FROM metrics WHERE run_id = ? AND key = ? ORDER BY step, timestamp_ms, metric_id")
+                .bind(run_id)
+                .bind(key)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(backend)?;
         rows.iter().map(metric).collect()
     }
 

@@ -1,0 +1,24 @@
+//! HTTP: every route is listed here; handlers extract, call one service and convert.
+
+mod error;
+mod predict;
+mod security;
+
+use crate::state::AppState;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+/// All routes.
+pub(crate) fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/predict/{model}", post(predict::predict))
+        .route("/models/{model}/reload", post(predict::reload))
+        .route("/health", get(predict::health))
+        .route("/healthz/live", get(predict::live))
+        .route("/healthz/ready", get(predict::ready))
+        .fallback(error::no_such_route)
+        .layer(DefaultBodyLimit::max(state.max_body_bytes))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), security::guard))
+        .with_state(state)
+}

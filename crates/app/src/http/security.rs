@@ -1,0 +1,93 @@
+//! Who may ask: the `Host` must be ours and the `Origin`, if there is one, too. Every answer forbids sniffing and
+//! framing.
+
+use super::error::HttpError;
+use crate::state::AppState;
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use metria_core::ErrorKind;
+use std::net::IpAddr;
+
+/// Refuses foreign hosts and origins, and marks every answer.
+pub(crate) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Result<Response, HttpError> {
+    check(&state, &request)?;
+    let mut response = next.run(request).await;
+    mark(response.headers_mut());
+    Ok(response)
+}
+
+fn check(state: &AppState, request: &Request) -> Result<(), HttpError> {
+    let text = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("\u{fffd}"));
+    let host = text(header::HOST).or_else(|| request.uri().host()).unwrap_or_default();
+    if !is_ours(state, host) {
+        return Err(foreign("Host", host));
+    }
+    match text(header::ORIGIN) {
+        None => Ok(()),
+        Some(origin) => {
+            let host = origin.split_once("://").map_or("", |(_, host)| host);
+            if is_ours(state, host) { Ok(()) } else { Err(foreign("Origin", origin)) }
+        }
+    }
+}
+
+fn foreign(header: &str, value: &str) -> HttpError {
+    let message = format!("the {header} `{value}` is not one of this server's; --allowed-host adds a name");
+    HttpError::new(ErrorKind::PermissionDenied, message).with_status(StatusCode::FORBIDDEN)
+}
+
+/// Whether a host (with or without a port) means this server.
+fn is_ours(state: &AppState, host: &str) -> bool {
+    let name = host_name(host).to_ascii_lowercase();
+    if name == "localhost" || state.allowed_hosts.contains(&name) {
+        return true;
+    }
+    match name.parse::<IpAddr>() {
+        // An address cannot be rebound by a foreign name server, so the one that was listened on is fine.
+        Ok(address) => address.is_loopback() || address == state.bind.ip(),
+        Err(_) => false,
+    }
+}
+
+/// A host without its port and brackets.
+fn host_name(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+fn mark(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_and_brackets_are_cut_off() {
+        for (host, name) in [
+            ("localhost:5000", "localhost"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("[::1]:5000", "::1"),
+            ("example.org:80", "example.org"),
+        ] {
+            assert_eq!(host_name(host), name);
+        }
+    }
+}
