@@ -18,8 +18,10 @@ demo: setup-demo ## Build, then train, validate, register and serve a model on r
 test: setup-test test-data ## Run every test
 	cargo test --workspace
 
-check: setup-demo ## Format
+check: setup-demo ## Format, lints, documentation
 	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
 fmt: ## Format the code
 	cargo fmt --all

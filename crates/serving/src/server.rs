@@ -217,10 +217,10 @@ impl ModelServer {
 
     /// The model in memory, loaded now if it was not.
     async fn loaded(&self, model: &str) -> Result<(Arc<Slot>, Arc<Loaded>)> {
-        if let Some(slot) = self.slot(model) {
-            if let Some(loaded) = slot.get() {
-                return Ok((slot, loaded));
-            }
+        if let Some(slot) = self.slot(model)
+            && let Some(loaded) = slot.get()
+        {
+            return Ok((slot, loaded));
         }
         // The name is resolved first, so that names nobody registered take no memory.
         let resolved = self.0.source.production_version(model).await?;

@@ -79,11 +79,7 @@ impl Serving {
         let listener =
             TcpListener::bind(config.bind).await.with_context(|| format!("cannot listen on {}", config.bind))?;
         let address = listener.local_addr()?;
-        let limits = ServerLimits {
-            max_instances: config.max_instances,
-            max_in_flight: config.max_in_flight,
-            ..ServerLimits::default()
-        };
+        let limits = ServerLimits { max_instances: config.max_instances, max_in_flight: config.max_in_flight };
         let state = AppState::new(Inner {
             tracking: workspace.tracking.clone(),
             server: workspace.model_server(limits)?,

@@ -50,7 +50,7 @@ fn numbers_of_all_widths() {
     assert_eq!(types(&batch), expected);
     assert_eq!(values(&batch, "i8"), [json!(-1), Value::Null]);
     assert_eq!(values(&batch, "u32"), [json!(4_294_967_295_i64), json!(0)]);
-    assert_eq!(values(&batch, "u64big"), [json!(18_446_744_073_709_551_615_f64), json!(0.0)]);
+    assert_eq!(values(&batch, "u64big"), [json!(18_446_744_073_709_552_000_f64), json!(0.0)]);
     assert_eq!(values(&batch, "f32"), [json!(0.5), Value::Null]);
     assert_eq!(batch.column_by_name("f64").expect("there").null_count(), 1);
     assert_eq!(values(&batch, "dec"), [json!(123.45), json!(-0.5)]);

@@ -95,8 +95,8 @@ impl StratifiedKFold {
         let mut generator = self.shuffle.map(RandomState::new);
         let mut fold_of_row = vec![0; y.len()];
         for class in 0..n_classes {
-            let mut folds: Vec<usize> =
-                (0..self.n_splits).flat_map(|fold| std::iter::repeat_n(fold, allocation[fold][class])).collect();
+            let shares = allocation.iter().map(|classes| classes[class]).enumerate();
+            let mut folds: Vec<usize> = shares.flat_map(|(fold, n)| std::iter::repeat_n(fold, n)).collect();
             if let Some(generator) = &mut generator {
                 generator.shuffle(&mut folds);
             }

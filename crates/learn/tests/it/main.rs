@@ -1,5 +1,8 @@
 //! What the reference libraries computed, and what we compute.
 
+#![expect(clippy::panic, reason = "a helper that cannot go on must end its test")]
+#![expect(clippy::float_cmp, reason = "golden values are compared exactly before any tolerance")]
+
 mod common;
 mod forests;
 mod metrics;
