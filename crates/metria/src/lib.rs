@@ -27,6 +27,7 @@ mod models;
 mod plots;
 mod prediction;
 mod registry_source;
+mod run_artifacts;
 mod source_commit;
 mod training;
 mod workspace;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a record is in use or in the bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Lifecycle {
     /// In use.
@@ -17,6 +18,7 @@ pub enum Lifecycle {
 
 /// One experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Experiment {
     /// Decimal digits; `0` is the experiment `Default`, which always exists.
     pub experiment_id: String,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A name under which versions are collected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RegisteredModel {
     /// Unique.
     pub name: String,
@@ -24,6 +25,7 @@ pub struct RegisteredModel {
 
 /// One version of a registered model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelVersion {
     /// The registered model's name.
     pub name: String,
@@ -51,6 +53,7 @@ pub struct ModelVersion {
 
 /// One move of a version between stages: who, when, why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StageTransition {
     /// The registered model's name.
     pub name: String,
@@ -70,6 +73,7 @@ pub struct StageTransition {
 
 /// One question a gate asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateCheck {
     /// What was compared, such as `accuracy >= 0.7` or `roc_auc is no worse than version 1`.
     pub rule: String,
@@ -77,9 +81,11 @@ pub struct GateCheck {
     pub metric: String,
     /// The candidate's value.
     #[serde(with = "crate::runs::json_f64")]
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub value: f64,
     /// What it had to reach.
     #[serde(with = "crate::runs::json_f64")]
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub threshold: f64,
     /// Whether it did.
     pub passed: bool,
@@ -87,6 +93,7 @@ pub struct GateCheck {
 
 /// What a validation gate decided about a version, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateDecision {
     /// 32 hexadecimal characters.
     pub decision_id: String,

@@ -94,6 +94,7 @@ pub struct RunQuery {
 
 /// One page of a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// What was found.
     pub items: Vec<T>,

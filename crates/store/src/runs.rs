@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RunStatus {
     /// Going on.
@@ -47,6 +48,7 @@ impl RunStatus {
 
 /// What a run is, apart from what was logged to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunInfo {
     /// 32 hexadecimal characters.
     pub run_id: String,
@@ -70,11 +72,13 @@ pub struct RunInfo {
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Metric {
     /// Its name.
     pub key: String,
     /// Its value; NaN and both infinities are values.
     #[serde(with = "crate::runs::json_f64")]
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub value: f64,
     /// When it was measured.
     pub timestamp_ms: i64,
@@ -84,6 +88,7 @@ pub struct Metric {
 
 /// One setting of a run; it never changes once written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Param {
     /// Its name.
     pub key: String,
@@ -93,6 +98,7 @@ pub struct Param {
 
 /// A key with a value that may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tag {
     /// Its name.
     pub key: String,
@@ -102,6 +108,7 @@ pub struct Tag {
 
 /// A dataset that a run read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DatasetInput {
     /// Its name.
     pub name: String,
@@ -121,6 +128,7 @@ pub struct DatasetInput {
 
 /// One run with what was logged to it: params and tags by key, the latest value of each metric by key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Run {
     /// What it is.
     #[serde(flatten)]
@@ -137,6 +145,8 @@ pub struct Run {
 
 /// Several writes to one run that become visible and durable together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct LogBatch {
     /// Measurements; one that is there already to the last bit is not written twice.
     pub metrics: Vec<Metric>,

@@ -1,10 +1,11 @@
 //! The only map from the meaning of an error to an HTTP status.
 
 use axum::Json;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use metria_core::{ErrorKind, Kinded};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An error on its way out.
 pub(crate) struct HttpError {
@@ -13,10 +14,36 @@ pub(crate) struct HttpError {
     message: String,
 }
 
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// What went wrong.
+    error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// What it means for the caller.
+    kind: ErrorKind,
+    /// In words.
+    message: String,
+}
+
 impl HttpError {
     /// An error of the given meaning.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, status: status(kind), message: message.into() }
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// It in words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// The same with another status.
@@ -56,12 +83,17 @@ fn status(kind: ErrorKind) -> StatusCode {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"kind": self.kind, "message": self.message}});
-        (self.status, Json(body)).into_response()
+        (self.status, Json(ErrorBody { error: ErrorDetail { kind: self.kind, message: self.message } })).into_response()
     }
 }
 
 /// The answer to a path that is none of ours.
 pub(crate) async fn no_such_route(uri: Uri) -> HttpError {
     HttpError::new(ErrorKind::NotFound, format!("no such path: {}", uri.path()))
+}
+
+/// The answer to a method that a path does not take.
+pub(crate) async fn wrong_method(method: Method, uri: Uri) -> HttpError {
+    HttpError::new(ErrorKind::InvalidInput, format!("{} does not take {method}", uri.path()))
+        .with_status(StatusCode::METHOD_NOT_ALLOWED)
 }

@@ -55,7 +55,7 @@ pub(crate) async fn live() -> &'static str {
 
 /// `GET /healthz/ready`: the store answers too.
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<&'static str, HttpError> {
-    match state.tracking.ping().await {
+    match state.tracking().ping().await {
         Ok(()) => Ok("ok"),
         Err(error) => Err(HttpError::from(error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
     }
