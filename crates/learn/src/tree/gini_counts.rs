@@ -25,6 +25,8 @@ pub(crate) struct GiniCounts {
     /// Per rank: number of rows, then weight of each class. All zero between calls.
     histogram: Vec<u32>,
     left: Vec<u64>,
+    /// Rows that go right, while a node is split.
+    right_rows: Vec<u32>,
 }
 
 /// Weight of each class in a node.
@@ -53,6 +55,7 @@ impl GiniCounts {
             bins: Bins::default(),
             histogram: Vec::new(),
             left: vec![0; n_classes],
+            right_rows: vec![0; classes.len()],
         }
     }
 
@@ -293,15 +296,15 @@ impl Criterion for GiniCounts {
         gini(stats.squares, stats.total as f64)
     }
 
-    fn value(&self, stats: &Counts) -> Vec<f64> {
-        stats.classes.iter().map(|&count| count as f64 / stats.total as f64).collect()
+    fn value(&self, stats: &Counts, out: &mut Vec<f64>) {
+        out.extend(stats.classes.iter().map(|&count| count as f64 / stats.total as f64));
     }
 
     fn search(
         &mut self,
         column: &RankedColumn,
         feature: usize,
-        samples: &[u32],
+        samples: &mut [u32],
         node: &Counts,
         limits: Limits,
         best: &mut Option<Cut>,
@@ -313,6 +316,33 @@ impl Criterion for GiniCounts {
             self.search_sorted(column, samples, &mut sweep)
         }
     }
+
+    fn split(
+        &mut self,
+        column: &RankedColumn,
+        cut: u32,
+        samples: &mut [u32],
+        _node: &Counts,
+    ) -> (usize, Counts, Counts) {
+        let n_left = partition(samples, &mut self.right_rows, &column.ranks, cut);
+        (n_left, self.stats(&samples[..n_left]), self.stats(&samples[n_left..]))
+    }
+}
+
+/// Rows with a rank of at most `cut` first, both parts in their old order; returns how many went left.
+fn partition(rows: &mut [u32], spare: &mut [u32], ranks: &[u32], cut: u32) -> usize {
+    let (mut n_left, mut n_right) = (0, 0);
+    for place in 0..rows.len() {
+        let row = rows[place];
+        let left = usize::from(ranks[row as usize] <= cut);
+        // Both writes happen, one of them counts: no branch to mispredict.
+        rows[n_left] = row;
+        spare[n_right] = row;
+        n_left += left;
+        n_right += 1 - left;
+    }
+    rows[n_left..].copy_from_slice(&spare[..n_right]);
+    n_left
 }
 
 /// Sorts by rank, all below `n_ranks`.

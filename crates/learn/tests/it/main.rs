@@ -3,7 +3,9 @@
 #![expect(clippy::panic, reason = "a helper that cannot go on must end its test")]
 #![expect(clippy::float_cmp, reason = "golden values are compared exactly before any tolerance")]
 
+mod boosting;
 mod common;
+mod cross_validation;
 mod forests;
 mod metrics;
 mod pipeline;
