@@ -5,6 +5,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod criterion;
+mod gini_bins;
 pub(crate) mod gini_counts;
 mod nodes;
 mod rank_sort;
