@@ -5,6 +5,7 @@ use metria_tracking::Tracking;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The services behind the HTTP server; cheap to clone.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) allowed_hosts: Vec<String>,
     /// Largest request body in bytes.
     pub(crate) max_body_bytes: usize,
+    /// How long a client may take to send a request.
+    pub(crate) request_timeout: Duration,
 }
 
 impl AppState {

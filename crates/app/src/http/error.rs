@@ -1,7 +1,7 @@
 //! The only map from the meaning of an error to an HTTP status.
 
 use axum::Json;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use metria_core::{ErrorKind, Kinded};
 use serde_json::json;
@@ -19,6 +19,11 @@ impl HttpError {
         Self { kind, status: status(kind), message: message.into() }
     }
 
+    /// The same with words in front of its message.
+    pub(crate) fn after(self, words: &str) -> Self {
+        Self { message: format!("{words}: {}", self.message), ..self }
+    }
+
     /// The same with another status.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
@@ -31,12 +36,13 @@ impl<E: Kinded> From<E> for HttpError {
         if status(kind).is_server_error() {
             tracing::error!(error = %error, cause = ?error.source(), "a request failed");
         }
-        // What went wrong inside is for the log, not for the client.
-        let message = match kind {
-            ErrorKind::Internal => "the server failed; its log says more".to_owned(),
-            _ => error.to_string(),
-        };
-        Self::new(kind, message)
+        // What went wrong inside, with its paths, is for the log and not for the client.
+        match kind {
+            ErrorKind::Internal => Self::new(kind, "the server failed; its log says more"),
+            ErrorKind::DataLoss => Self::new(kind, "stored data is damaged or gone; the server's log says more"),
+            ErrorKind::StorageFull => Self::new(kind, "the server's disk is full"),
+            _ => Self::new(kind, error.to_string()),
+        }
     }
 }
 
@@ -64,4 +70,10 @@ impl IntoResponse for HttpError {
 /// The answer to a path that is none of ours.
 pub(crate) async fn no_such_route(uri: Uri) -> HttpError {
     HttpError::new(ErrorKind::NotFound, format!("no such path: {}", uri.path()))
+}
+
+/// The answer to a method that a path does not have; the `Allow` header names those it has.
+pub(crate) async fn wrong_method(method: Method, uri: Uri) -> HttpError {
+    let message = format!("{} does not take {method}; the Allow header names the methods it takes", uri.path());
+    HttpError::new(ErrorKind::InvalidInput, message).with_status(StatusCode::METHOD_NOT_ALLOWED)
 }
