@@ -7,6 +7,7 @@ use metria_tracking::Tracking;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The services behind the HTTP server; cheap to clone.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     pub(crate) max_body_bytes: usize,
     /// What requests did, for Prometheus.
     pub(crate) metrics: HttpMetrics,
+    /// How long a client may take to send a request.
+    pub(crate) request_timeout: Duration,
 }
 
 impl AppState {

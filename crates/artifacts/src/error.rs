@@ -15,6 +15,9 @@ pub enum Error {
     /// Nothing is at that path.
     #[error("no artifact `{0}`")]
     NotFound(String),
+    /// The folder is no model.
+    #[error("there is no model in `{0}`: it has no MLmodel file")]
+    NoModel(String),
     /// The root is of a kind that is not supported.
     #[error("the artifact root must be a folder or `file:` URL; got `{0}`")]
     Root(String),
@@ -63,7 +66,7 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Path(error) => error.kind(),
-            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::NotFound(_) | Self::NoModel(_) => ErrorKind::NotFound,
             Self::Root(_) | Self::Flavor { .. } => ErrorKind::Unsupported,
             Self::Storage { source, .. } => storage_kind(source),
             Self::File { source, .. } => metria_core::error::io_kind(source),

@@ -131,9 +131,17 @@ impl ModelPackage {
     /// # Errors
     /// When it is not there, of another tool, or damaged.
     pub async fn read(store: &ArtifactStore, folder: &str) -> Result<Self> {
-        let description = store.get(&format!("{folder}/{MLMODEL}")).await?;
+        let description = store.get(&format!("{folder}/{MLMODEL}")).await.map_err(|error| match error {
+            Error::NotFound(_) => Error::NoModel(folder.to_owned()),
+            error => error,
+        })?;
         let (model, flavor) = parse(&description, folder)?;
-        let bytes = store.get(&format!("{folder}/{}", flavor.data)).await?;
+        let bytes = store.get(&format!("{folder}/{}", flavor.data)).await.map_err(|error| match error {
+            Error::NotFound(_) => {
+                Error::Damaged { path: folder.to_owned(), reason: format!("{} is missing", flavor.data) }
+            }
+            error => error,
+        })?;
         Self::assemble(model, &flavor, &bytes, folder)
     }
 
@@ -143,9 +151,16 @@ impl ModelPackage {
     /// As [`Self::read`].
     pub async fn read_folder(folder: &Path) -> Result<Self> {
         let name = folder.display().to_string();
-        let (model, flavor) = parse(&read_local(folder, MLMODEL).await?, &name)?;
+        let description = read_local(folder, MLMODEL).await.map_err(|error| match error {
+            Error::NotFound(_) => Error::NoModel(name.clone()),
+            error => error,
+        })?;
+        let (model, flavor) = parse(&description, &name)?;
         let data = metria_core::names::check_artifact_path(&flavor.data)?;
-        let bytes = read_local(folder, data).await?;
+        let bytes = read_local(folder, data).await.map_err(|error| match error {
+            Error::NotFound(_) => Error::Damaged { path: name.clone(), reason: format!("{data} is missing") },
+            error => error,
+        })?;
         Self::assemble(model, &flavor, &bytes, &name)
     }
 

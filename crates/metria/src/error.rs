@@ -23,6 +23,14 @@ pub enum Error {
     /// Records.
     #[error(transparent)]
     Store(#[from] metria_store::Error),
+    /// Records that cannot be opened.
+    #[error("cannot open the records in {place}: {source}")]
+    Records {
+        /// The file or server.
+        place: String,
+        /// Why not.
+        source: metria_store::Error,
+    },
     /// Serving.
     #[error(transparent)]
     Serving(#[from] metria_serving::Error),
@@ -54,7 +62,7 @@ impl Kinded for Error {
             Self::Learn(error) => error.kind(),
             Self::Tracking(error) => error.kind(),
             Self::Artifacts(error) => error.kind(),
-            Self::Store(error) => error.kind(),
+            Self::Store(error) | Self::Records { source: error, .. } => error.kind(),
             Self::Serving(error) => error.kind(),
             Self::Cancelled(error) => error.kind(),
             Self::Uri(error) => error.kind(),

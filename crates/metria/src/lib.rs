@@ -37,6 +37,6 @@ pub use evaluation::{Evaluation, RocCurve};
 pub use metria_store_sql::Durability;
 pub use ml_pipeline::{MLPipeline, ValidationScores};
 pub use models::{GateOutcome, Registration};
-pub use prediction::predict_table;
+pub use prediction::{predict_table, unused_columns};
 pub use training::{CrossValidation, ModelSettings, TrainedModel, Training, TrainingEvent};
 pub use workspace::{Workspace, WorkspaceOptions};

@@ -25,3 +25,11 @@ pub fn predict_table(model: &FittedPipeline, x: &RecordBatch) -> Result<RecordBa
     }
     RecordBatch::try_from_iter(columns).map_err(|error| Error::Invalid(error.to_string()))
 }
+
+/// Columns of a table that the model does not use, its target aside.
+#[must_use]
+pub fn unused_columns(model: &FittedPipeline, x: &RecordBatch) -> Vec<String> {
+    let used = |name: &str| name == model.target() || model.input_columns().iter().any(|column| column.name == name);
+    let schema = x.schema();
+    schema.fields().iter().map(|field| field.name()).filter(|name| !used(name)).cloned().collect()
+}

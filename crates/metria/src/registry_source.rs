@@ -1,7 +1,7 @@
 //! Where the model server gets its models: the registry's Production versions.
 
 use crate::workspace::Workspace;
-use metria_core::{Kinded, ModelStage};
+use metria_core::{ErrorKind, Kinded, ModelStage};
 use metria_learn::pipeline::FittedPipeline;
 use metria_serving::{ModelSource, ResolvedModel, SourceError};
 use std::sync::Arc;
@@ -31,7 +31,16 @@ impl ModelSource for RegistrySource {
     }
 
     async fn load(&self, resolved: &ResolvedModel) -> Result<Arc<FittedPipeline>, SourceError> {
-        self.workspace.load_from(&resolved.location).await.map_err(|error| source_error(&error))
+        self.workspace.load_from(&resolved.location).await.map_err(|error| {
+            let kind = match error.kind() {
+                // The registry says that it is there.
+                ErrorKind::NotFound => ErrorKind::DataLoss,
+                // Whatever is wrong with a stored model, the client did not send it.
+                ErrorKind::InvalidInput | ErrorKind::PermissionDenied => ErrorKind::Internal,
+                kind => kind,
+            };
+            SourceError::new(kind, error.to_string())
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use metria_artifacts::ArtifactStore;
 use metria_serving::{ModelServer, PredictionLog, ServerLimits};
 use metria_store_sql::{Durability, StoreOptions};
 use metria_tracking::Tracking;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,11 +59,14 @@ impl Workspace {
             path: options.home.display().to_string(),
             source,
         })?;
+        let opening = lock(options.home.clone()).await?;
         let settings = StoreOptions { durability: options.durability };
-        let store = metria_store_sql::open(&options.store_url, &settings).await?;
+        let failed = |source| Error::Records { place: place(&options.store_url), source };
+        let store = metria_store_sql::open(&options.store_url, &settings).await.map_err(failed)?;
         let artifacts = ArtifactStore::open(&options.artifact_root)?;
         let tracking = Tracking::new(store.clone(), &artifacts.root_uri());
         tracking.bootstrap().await?;
+        drop(opening);
         Ok(Self { tracking, artifacts, store, home: options.home })
     }
 
@@ -96,5 +100,32 @@ impl Workspace {
         uri.strip_prefix(root.as_str()).map(|path| path.trim_start_matches('/')).ok_or_else(|| {
             Error::Invalid(format!("the artifact location `{uri}` is not below this home's artifact root `{root}`"))
         })
+    }
+}
+
+/// Waits until no other process opens this home: two that find it empty would both begin to make its tables. The lock
+/// goes with the file, however the process ends.
+async fn lock(home: PathBuf) -> Result<File> {
+    let path = home.join(".lock");
+    let failed =
+        |source| Error::File { action: "write into the home folder:", path: path.display().to_string(), source };
+    let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+    let (locked, file) = tokio::task::spawn_blocking(move || (file.lock(), file))
+        .await
+        .map_err(|error| Error::Invalid(format!("waiting for the home folder broke: {error}")))?;
+    match locked {
+        Err(error) if error.kind() != std::io::ErrorKind::Unsupported => Err(failed(error)),
+        _ => Ok(file),
+    }
+}
+
+/// Where records are, without what may be a password.
+fn place(store_url: &str) -> String {
+    match store_url.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("{scheme}://{host}"),
+            None => store_url.to_owned(),
+        },
+        None => store_url.strip_prefix("sqlite:").unwrap_or(store_url).to_owned(),
     }
 }

@@ -54,7 +54,11 @@ impl Kinded for Error {
             Self::TooLarge(_) => ErrorKind::TooLarge,
             Self::Source(source) | Self::Reload { source, .. } => source.kind(),
             Self::Busy { .. } => ErrorKind::Unavailable,
-            Self::Log { source, .. } => metria_core::error::io_kind(source),
+            // Whatever the system said about the log, it is the server's trouble and not the client's.
+            Self::Log { source, .. } => match metria_core::error::io_kind(source) {
+                ErrorKind::StorageFull => ErrorKind::StorageFull,
+                _ => ErrorKind::Internal,
+            },
             Self::Cancelled(error) => error.kind(),
         }
     }

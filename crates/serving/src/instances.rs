@@ -1,10 +1,15 @@
 //! The body of a prediction request, checked field by field.
 
+use crate::body::{self, Body, BodyLimits, Rows};
 use crate::error::{Error, Result};
 use metria_core::Cell;
 use metria_learn::pipeline::{FittedPipeline, RowPrediction};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+
+/// Fields of a row that the model need not know: beyond these a row is refused, so that a body cannot take more memory
+/// than its rows are worth.
+const SPARE_FIELDS: usize = 1_000;
 
 /// The rows of a request, and what was odd about them without being wrong.
 pub(crate) struct Instances {
@@ -12,23 +17,23 @@ pub(crate) struct Instances {
 }
 
 impl Instances {
-    /// Reads `{"instances": [...]}`.
-    pub(crate) fn parse(body: &[u8], most: usize) -> Result<Self> {
-        let value: Value =
-            serde_json::from_slice(body).map_err(|error| Error::Request(format!("the body must be JSON: {error}")))?;
-        let Value::Object(mut object) = value else {
-            return Err(Error::Request(format!(
-                "the body must be an object {{\"instances\": [...]}}; got {}",
-                describe(&value)
-            )));
+    /// Reads `{"instances": [...]}` for a model.
+    pub(crate) fn parse(body: &[u8], most: usize, model: &FittedPipeline) -> Result<Self> {
+        let limits = BodyLimits { rows: most, fields: model.input_columns().len() + SPARE_FIELDS };
+        let (instances, others) = match body::read(body, limits)? {
+            Body::Object { instances, others } => (instances, others),
+            Body::Other(got) => {
+                let message = format!("the body must be an object {{\"instances\": [...]}}; got {got}");
+                return Err(Error::Request(message));
+            }
         };
-        let rows = match object.remove("instances") {
-            Some(Value::Array(rows)) => rows,
-            Some(other) => {
-                return Err(Error::Request(format!("instances: a list of rows is expected; got {}", describe(&other))));
+        let rows = match instances {
+            Some(Rows::List(rows)) => rows,
+            Some(Rows::Other(got)) => {
+                return Err(Error::Request(format!("instances: a list of rows is expected; got {got}")));
             }
             None => {
-                let keys: Vec<String> = object.keys().map(|key| format!("`{key}`")).collect();
+                let keys: Vec<String> = others.iter().map(|key| format!("`{key}`")).collect();
                 return Err(Error::Request(format!(
                     "instances: this field is required; the body has {}",
                     if keys.is_empty() { "no fields".to_owned() } else { keys.join(", ") }
@@ -38,9 +43,7 @@ impl Instances {
         if rows.is_empty() {
             return Err(Error::Request("instances: at least one row is expected; got an empty list".to_owned()));
         }
-        if rows.len() > most {
-            return Err(Error::TooLarge(format!("instances: at most {most} rows are allowed; got {}", rows.len())));
-        }
+        check_forms(&rows)?;
         Ok(Self { rows })
     }
 
@@ -66,6 +69,26 @@ impl Instances {
         };
         model.predict_row(&cells).map_err(|error| Error::Request(format!("instances[{index}].{error}")))
     }
+}
+
+/// Rows are objects or lists, all of one form.
+fn check_forms(rows: &[Value]) -> Result<()> {
+    for (index, row) in rows.iter().enumerate() {
+        if !row.is_object() && !row.is_array() {
+            return Err(Error::Request(format!(
+                "instances[{index}]: an object or a list is expected; got {}",
+                describe(row)
+            )));
+        }
+        if row.is_object() != rows[0].is_object() {
+            return Err(Error::Request(format!(
+                "instances[{index}]: all rows must have one form; this one is {}, instances[0] is {}",
+                describe(row),
+                describe(&rows[0])
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn object_cells<'a>(model: &FittedPipeline, fields: &'a Map<String, Value>, index: usize) -> Result<Vec<Cell<'a>>> {

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod body;
 mod error;
 mod instances;
 mod prediction_log;

@@ -178,7 +178,7 @@ impl ModelServer {
         body: &[u8],
         request_id: Option<String>,
     ) -> Result<PredictResponse> {
-        let instances = Instances::parse(body, self.0.limits.max_instances)?;
+        let instances = Instances::parse(body, self.0.limits.max_instances, &loaded.pipeline)?;
         let started = Instant::now();
         let unknown = instances.unknown_fields(&loaded.pipeline);
         let (instances, answers) = predict_all(instances, &loaded.pipeline).await?;

@@ -17,6 +17,8 @@ use std::time::Instant;
 const GERMAN_CREDIT: &[u8] = include_bytes!("../../../../data/german_credit.csv");
 const TARGET: &str = "risk";
 const MODEL: &str = "german-credit";
+/// Where the demo keeps its things unless told otherwise.
+pub(super) const HOME: &str = "metria-demo";
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -32,9 +34,8 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// What the command says about configuration keys: its own home, and a port that is free.
+    /// What the command says about configuration keys: a port that is free.
     pub(super) fn flags(&self, flags: &mut Vec<(&'static str, String)>) {
-        flags.push(("home", "metria-demo".to_owned()));
         let port = self.port.unwrap_or(if self.keep { 5000 } else { 0 });
         flags.push(("server.port", port.to_string()));
     }
@@ -108,7 +109,7 @@ impl Demo {
             },
         )?;
         if self.keep {
-            serving.until(Shutdown::signal()).await?;
+            serving.until(Shutdown::signal).await?;
         } else {
             serving.stop().await?;
         }
@@ -192,7 +193,11 @@ fn write_data(home: &Path) -> Result<PathBuf> {
     let path = home.join("german_credit.csv");
     let there = std::fs::read(&path).is_ok_and(|bytes| bytes == GERMAN_CREDIT);
     if !there {
-        std::fs::write(&path, GERMAN_CREDIT).with_context(|| format!("cannot write {}", path.display()))?;
+        // Another demo in the same home must not read half of it.
+        let unfinished = home.join(format!(".german_credit.{}.csv", std::process::id()));
+        std::fs::write(&unfinished, GERMAN_CREDIT)
+            .and_then(|()| std::fs::rename(&unfinished, &path))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(path)
 }

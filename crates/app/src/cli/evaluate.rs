@@ -35,11 +35,13 @@ impl Evaluate {
         let (x, answers) = metria_data::split_target(&table.batch, &target)
             .context("the answers are needed to evaluate; --target names their column")?;
         let y = metria_data::labels(&answers, &target)?;
+        let unused = metria::unused_columns(&model, &x);
         let evaluation = metria_runtime::run_cpu(move || Evaluation::of(&model, &x, &y)).await??;
         workspace.close().await;
         if context.json {
             return output::json(&evaluation);
         }
+        output::unused_columns(&unused);
         output::line(format!("{} on {} rows of {}", self.model, evaluation.n_rows, self.data.display()));
         let rows: Vec<Vec<String>> =
             evaluation.metrics("").into_iter().map(|(name, value)| vec![name, output::number(value)]).collect();

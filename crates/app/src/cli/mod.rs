@@ -101,7 +101,7 @@ impl Cli {
     /// # Errors
     /// Whatever the command met.
     pub(crate) async fn run(self) -> Result<()> {
-        let raw = Raw::load(self.global.config.as_deref(), &self.flags())?;
+        let raw = Raw::load(self.global.config.as_deref(), &self.defaults(), &self.flags())?;
         let context = Context { raw, json: self.global.json };
         if let Command::Config(command) = &self.command {
             return command.run(&context);
@@ -121,23 +121,30 @@ impl Cli {
         }
     }
 
+    /// What the command changes in the defaults.
+    fn defaults(&self) -> Vec<(&'static str, &'static str)> {
+        match &self.command {
+            // The server tells what it does as it goes, and `config` what a server would do.
+            Command::Server(_) | Command::Config(_) => Vec::new(),
+            Command::Demo(_) => vec![("log.filter", "warn"), ("home", demo::HOME)],
+            // Other commands print their result.
+            _ => vec![("log.filter", "warn")],
+        }
+    }
+
     /// What the command line says about configuration keys.
     fn flags(&self) -> Vec<(&'static str, String)> {
         let mut flags = Vec::new();
-        if let Command::Demo(demo) = &self.command {
-            demo.flags(&mut flags);
-        }
         if let Some(home) = &self.global.home {
             flags.push(("home", home.display().to_string()));
         }
-        match (&self.global.log, &self.command) {
-            (Some(filter), _) => flags.push(("log.filter", filter.clone())),
-            // Only the server tells what it does as it goes; other commands print their result.
-            (None, Command::Server(_)) => {}
-            (None, _) => flags.push(("log.filter", "warn".to_owned())),
+        if let Some(filter) = &self.global.log {
+            flags.push(("log.filter", filter.clone()));
         }
-        if let Command::Server(server) = &self.command {
-            server.flags(&mut flags);
+        match &self.command {
+            Command::Demo(demo) => demo.flags(&mut flags),
+            Command::Server(server) => server.flags(&mut flags),
+            _ => {}
         }
         flags
     }

@@ -93,6 +93,7 @@ impl Models {
             Self::List => list(workspace, context).await,
             Self::Show { name } => show(context, &tracking.model_details(&name).await?),
             Self::Register { model_uri, name, description } => {
+                metria_core::names::check_model_name(&name)?;
                 let registration = Registration { name, model_uri, description: Some(description), user: user() };
                 let version = workspace.register_model(&registration).await?;
                 say(context, &version, &format!("{} has version {} now", version.name, version.version))

@@ -1,7 +1,11 @@
 //! How results, tables, progress and errors are printed, and which exit code they give.
 
+use crate::config::Refused;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use metria_core::error::io_kind;
+use metria_core::model_uri::ModelUriError;
+use metria_core::names::NameError;
 use metria_core::{ErrorKind, Kinded};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -48,6 +52,13 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
     print(&header.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     for row in rows {
         print(row);
+    }
+}
+
+/// Tells on stderr which columns of a table a model does not use; nothing when it uses all.
+pub(crate) fn unused_columns(names: &[String]) {
+    if !names.is_empty() {
+        let _ = writeln!(std::io::stderr().lock(), "note: the model does not use the columns {}", names.join(", "));
     }
 }
 
@@ -107,21 +118,58 @@ pub(crate) struct GateSaidNo(pub(crate) String);
 
 /// 0 done, 1 failed, 2 bad usage, 3 a gate said no.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<Usage>() {
+    if is_usage(error) {
         return ExitCode::from(2);
     }
-    if error.is::<GateSaidNo>() || kind(error) == Some(ErrorKind::GateRefused) {
+    if error.is::<GateSaidNo>() || kind(error) == ErrorKind::GateRefused {
         return ExitCode::from(3);
     }
     ExitCode::from(1)
 }
 
+/// Whether the command line is to blame: an option, a name, a filter or a model URI that can never work, whatever the
+/// data is.
+fn is_usage(error: &anyhow::Error) -> bool {
+    let of_data = |error: &metria_data::Error| matches!(error, metria_data::Error::Option { .. });
+    let of_tracking = |error: &metria_tracking::Error| {
+        matches!(error, metria_tracking::Error::Name(_) | metria_tracking::Error::Search(_))
+    };
+    let of_facade = |error: &metria::Error| match error {
+        metria::Error::Data(error) => of_data(error),
+        metria::Error::Tracking(error) => of_tracking(error),
+        metria::Error::Learn(metria_learn::Error::Parameter { .. }) | metria::Error::Uri(_) => true,
+        _ => false,
+    };
+    error.is::<Usage>()
+        || error.is::<NameError>()
+        || error.is::<ModelUriError>()
+        || error.downcast_ref().is_some_and(Refused::on_command_line)
+        || error.downcast_ref().is_some_and(of_facade)
+        || error.downcast_ref().is_some_and(of_tracking)
+        || error.downcast_ref().is_some_and(of_data)
+}
+
 /// The meaning of the first error in the chain that has one.
-fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
-    error.chain().find_map(|cause| {
-        let facade = cause.downcast_ref::<metria::Error>().map(Kinded::kind);
-        facade.or_else(|| cause.downcast_ref::<metria_tracking::Error>().map(Kinded::kind))
-    })
+fn kind(error: &anyhow::Error) -> ErrorKind {
+    if is_usage(error) || error.is::<Refused>() {
+        return ErrorKind::InvalidInput;
+    }
+    if error.is::<GateSaidNo>() {
+        return ErrorKind::GateRefused;
+    }
+    error.chain().find_map(kind_of).unwrap_or(ErrorKind::Internal)
+}
+
+fn kind_of(cause: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
+    fn of<E: Kinded + 'static>(cause: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
+        cause.downcast_ref::<E>().map(Kinded::kind)
+    }
+    of::<metria::Error>(cause)
+        .or_else(|| of::<metria_tracking::Error>(cause))
+        .or_else(|| of::<metria_data::Error>(cause))
+        .or_else(|| of::<metria_runtime::Cancelled>(cause))
+        .or_else(|| of::<metria_runtime::telemetry::TelemetryError>(cause))
+        .or_else(|| cause.downcast_ref().map(io_kind))
 }
 
 /// Prints an error with its causes on stderr.
@@ -129,8 +177,7 @@ pub(crate) fn print_error(error: &anyhow::Error, as_json: bool) {
     let mut stderr = std::io::stderr().lock();
     let text = chain(error);
     let _ = if as_json {
-        let kind = kind(error).unwrap_or(ErrorKind::InvalidInput);
-        writeln!(stderr, "{}", serde_json::json!({"error": {"kind": kind, "message": text}}))
+        writeln!(stderr, "{}", serde_json::json!({"error": {"kind": kind(error), "message": text}}))
     } else {
         writeln!(stderr, "error: {text}")
     };

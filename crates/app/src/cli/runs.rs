@@ -5,8 +5,10 @@ use super::{Context, output};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use metria_core::time::iso8601;
-use metria_store::Run;
+use metria_store::{Metric, Run};
 use metria_tracking::SearchRuns;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runs {
@@ -60,7 +62,14 @@ impl Runs {
                 };
                 print_list(context, &tracking.search_runs(&search).await?.items)?;
             }
-            Self::Show { run_id } => print_run(context, &tracking.get_run(&run_id).await?)?,
+            Self::Show { run_id } => {
+                let run = tracking.get_run(&run_id).await?;
+                let mut metric_history = BTreeMap::new();
+                for metric in &run.metrics {
+                    metric_history.insert(metric.key.clone(), tracking.metric_history(&run_id, &metric.key).await?);
+                }
+                print_run(context, &ShownRun { run, metric_history })?;
+            }
             Self::Compare { run_ids } => {
                 if run_ids.len() > 100 {
                     return Err(Usage(format!("at most 100 runs are compared; got {}", run_ids.len())).into());
@@ -103,10 +112,31 @@ fn print_list(context: &Context, runs: &[Run]) -> Result<()> {
     Ok(())
 }
 
-fn print_run(context: &Context, run: &Run) -> Result<()> {
-    if context.json {
-        return output::json(run);
+/// A run with every measurement, not only the latest of each metric.
+#[derive(Serialize)]
+struct ShownRun {
+    #[serde(flatten)]
+    run: Run,
+    metric_history: BTreeMap<String, Vec<Metric>>,
+}
+
+impl ShownRun {
+    /// The latest value, or all of them where there are steps.
+    fn values(&self, metric: &Metric) -> String {
+        match self.metric_history.get(&metric.key) {
+            Some(history) if history.len() > 1 => {
+                history.iter().map(|metric| output::number(metric.value)).collect::<Vec<_>>().join("  ")
+            }
+            _ => metric.value.to_string(),
+        }
     }
+}
+
+fn print_run(context: &Context, shown: &ShownRun) -> Result<()> {
+    if context.json {
+        return output::json(shown);
+    }
+    let run = &shown.run;
     let mut rows = vec![
         vec!["run".to_owned(), run.info.run_id.clone()],
         vec!["name".to_owned(), run.info.run_name.clone()],
@@ -117,7 +147,7 @@ fn print_run(context: &Context, run: &Run) -> Result<()> {
         vec!["artifacts".to_owned(), run.info.artifact_uri.clone()],
     ];
     rows.extend(run.params.iter().map(|param| vec![format!("params.{}", param.key), param.value.clone()]));
-    rows.extend(run.metrics.iter().map(|metric| vec![format!("metrics.{}", metric.key), metric.value.to_string()]));
+    rows.extend(run.metrics.iter().map(|metric| vec![format!("metrics.{}", metric.key), shown.values(metric)]));
     rows.extend(run.tags.iter().map(|tag| vec![format!("tags.{}", tag.key), tag.value.clone()]));
     rows.extend(run.inputs.iter().map(|input| vec![format!("dataset.{}", input.name), input.digest.clone()]));
     output::table(&["what", "value"], &rows);

@@ -2,14 +2,13 @@
 
 use super::{Context, output};
 use crate::config::Config;
-use crate::http::HttpMetrics;
+use crate::http::{HttpMetrics, connections};
 use crate::state::{AppState, Inner};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use metria::Workspace;
 use metria_runtime::Shutdown;
 use metria_serving::ServerLimits;
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -60,7 +59,7 @@ impl Server {
         } else {
             output::line(format!("Metria serves http://{address} from {} (Ctrl-C stops)", config.home.display()));
         }
-        serving.until(Shutdown::signal()).await?;
+        serving.until(Shutdown::signal).await?;
         workspace.close().await;
         Ok(())
     }
@@ -71,7 +70,7 @@ pub(super) struct Serving {
     /// Where it listens.
     pub(super) address: SocketAddr,
     stop: tokio::sync::oneshot::Sender<()>,
-    task: tokio::task::JoinHandle<std::io::Result<()>>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 impl Serving {
@@ -89,32 +88,33 @@ impl Serving {
             bind: address,
             allowed_hosts: config.allowed_hosts.clone(),
             max_body_bytes: config.max_body_bytes,
+            request_timeout: config.request_timeout,
         });
         let router = crate::http::router(state);
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let serve = axum::serve(listener, router).with_graceful_shutdown(async {
-            // A dropped sender is a signal too.
-            let _ = stopped.await;
-        });
-        let task = tokio::spawn(serve.into_future());
+        let task = tokio::spawn(connections::serve(listener, router, stopped, config.request_timeout));
         Ok(Self { address, stop, task })
     }
 
-    /// Serves until `signal`, then stops taking connections and lets what is under way end.
-    pub(super) async fn until(mut self, signal: impl Future<Output = ()>) -> Result<()> {
+    /// Serves until `signal`, then stops taking connections and lets what is under way end. A second signal ends at
+    /// once.
+    pub(super) async fn until(mut self, signal: impl AsyncFn()) -> Result<()> {
         tokio::select! {
-            () = signal => {}
-            ended = &mut self.task => return Ok(ended??),
+            () = signal() => {}
+            ended = &mut self.task => return Ok(ended?),
         }
         tracing::info!("stopping: no new connections, requests under way may end");
-        self.stop().await
+        tokio::select! {
+            stopped = self.stop() => stopped,
+            () = signal() => Ok(()),
+        }
     }
 
     /// Stops taking connections and lets what is under way end, within a deadline.
     pub(super) async fn stop(self) -> Result<()> {
         let _ = self.stop.send(());
         match tokio::time::timeout(DRAIN_DEADLINE, self.task).await {
-            Ok(ended) => Ok(ended??),
+            Ok(ended) => Ok(ended?),
             Err(_) => {
                 tracing::warn!("some requests had not ended after {DRAIN_DEADLINE:?}");
                 Ok(())

@@ -38,6 +38,11 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key { name: "server.max_body_bytes", default: "104857600", help: "largest request body" },
     Key {
+        name: "server.request_timeout_seconds",
+        default: "120",
+        help: "how long a client may take to send the head or the body of a request",
+    },
+    Key {
         name: "serving.max_in_flight",
         default: "1024",
         help: "predictions under way at once before the answer is 429",

@@ -6,12 +6,13 @@ mod keys;
 mod raw;
 
 pub(crate) use keys::KEYS;
-pub(crate) use raw::{Raw, environment};
+pub(crate) use raw::{Raw, Refused, environment};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use metria::{Durability, WorkspaceOptions};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Vec<String>,
     /// Largest request body.
     pub(crate) max_body_bytes: usize,
+    /// How long a client may take to send the head or the body of a request.
+    pub(crate) request_timeout: Duration,
     /// Predictions under way at once before the server says it is busy.
     pub(crate) max_in_flight: usize,
     /// Most rows in one prediction request.
@@ -49,15 +52,14 @@ impl Config {
         let home = PathBuf::from(raw.text("home"));
         let host: IpAddr = match raw.text("server.host") {
             "localhost" => IpAddr::from([127, 0, 0, 1]),
-            text => text
-                .parse()
-                .with_context(|| format!("server.host must be an IP address or `localhost`; got `{text}`"))?,
+            text => text.parse().map_err(|_| raw.refuse("server.host", "an IP address or `localhost`"))?,
         };
         if !host.is_loopback() && !raw.boolean("server.insecure_no_auth")? {
-            bail!(
+            let message = format!(
                 "listening on {host} would open the server to other machines without authentication; \
                  say --insecure-no-auth if that is what you want, or use 127.0.0.1"
             );
+            return Err(raw.refuse_for("server.host", message));
         }
         Ok(Self {
             store_url: match raw.text("store.url") {
@@ -71,9 +73,7 @@ impl Config {
             durability: match raw.text("store.durability") {
                 "process" => Durability::Process,
                 "power_loss" => Durability::PowerLoss,
-                other => {
-                    bail!("store.durability must be `process` or `power_loss`; got `{other}`")
-                }
+                _ => return Err(raw.refuse("store.durability", "`process` or `power_loss`")),
             },
             bind: SocketAddr::new(host, raw.number("server.port", 0, 65_535)?.try_into()?),
             allowed_hosts: raw
@@ -83,13 +83,14 @@ impl Config {
                 .filter(|host| !host.is_empty())
                 .collect(),
             max_body_bytes: raw.number("server.max_body_bytes", 1_000, 1 << 40)?,
+            request_timeout: Duration::from_secs(raw.number("server.request_timeout_seconds", 1, 86_400)? as u64),
             max_in_flight: raw.number("serving.max_in_flight", 1, 1_000_000)?,
             max_instances: raw.number("serving.max_instances", 1, 100_000_000)?,
             log_filter: raw.text("log.filter").to_owned(),
             log_json: match raw.text("log.format") {
                 "text" => false,
                 "json" => true,
-                other => bail!("log.format must be `text` or `json`; got `{other}`"),
+                _ => return Err(raw.refuse("log.format", "`text` or `json`")),
             },
             home,
         })

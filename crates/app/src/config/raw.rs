@@ -1,7 +1,7 @@
 //! What was said, and where.
 
 use super::keys::{KEYS, find, variable};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,23 @@ impl fmt::Display for Source {
     }
 }
 
+/// A value or key that is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Refused {
+    /// What is wrong, what is allowed, what came and from where.
+    message: String,
+    /// Where it came from.
+    source_of_value: Source,
+}
+
+impl Refused {
+    /// Whether it was said on the command line.
+    pub(crate) fn on_command_line(&self) -> bool {
+        self.source_of_value == Source::Flag
+    }
+}
+
 /// Every key's value with its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
@@ -37,12 +54,15 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    /// Merges defaults, the file, the environment and the flags.
+    /// Merges defaults, those of the command before those of all, then the file, the environment and the flags.
     ///
     /// # Errors
     /// When the file cannot be read or a key is unknown.
-    pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self> {
+    pub(crate) fn load(file: Option<&Path>, defaults: &[(&str, &str)], flags: &[(&str, String)]) -> Result<Self> {
         let mut raw = Self::defaults();
+        for (name, value) in defaults {
+            raw.set(name, (*value).to_owned(), Source::Default)?;
+        }
         let named = file.map(Path::to_path_buf).or_else(|| environment("METRIA_CONFIG").map(PathBuf::from));
         match named {
             Some(path) => raw.read_file(&path)?,
@@ -88,10 +108,11 @@ impl Raw {
     fn set(&mut self, name: &str, value: String, source: Source) -> Result<()> {
         let Some(key) = find(name) else {
             let nearest = metria_core::names::nearest(name, KEYS.iter().map(|key| key.name));
-            bail!(
+            let message = format!(
                 "unknown configuration key `{name}` in {source}; the nearest known one is `{}`",
                 nearest.unwrap_or("home")
             );
+            return Err(Refused { message, source_of_value: source }.into());
         };
         self.values.insert(key.name, (value, source));
         Ok(())
@@ -109,16 +130,26 @@ impl Raw {
         &self.values[name].0
     }
 
-    pub(super) fn boolean(&self, name: &str) -> Result<bool> {
+    /// The refusal of a key's value: what is allowed, what came, and from where.
+    pub(super) fn refuse(&self, name: &str, allowed: &str) -> anyhow::Error {
         let (value, source) = &self.values[name];
-        value.parse().with_context(|| format!("{name} must be true or false; got `{value}` from {source}"))
+        let message = format!("{name} must be {allowed}; got `{value}` from {source}");
+        Refused { message, source_of_value: source.clone() }.into()
+    }
+
+    /// A refusal in words of its own, for which the value of a key is to blame.
+    pub(super) fn refuse_for(&self, name: &str, message: String) -> anyhow::Error {
+        Refused { message, source_of_value: self.values[name].1.clone() }.into()
+    }
+
+    pub(super) fn boolean(&self, name: &str) -> Result<bool> {
+        self.text(name).parse().map_err(|_| self.refuse(name, "true or false"))
     }
 
     pub(super) fn number(&self, name: &str, min: usize, max: usize) -> Result<usize> {
-        let (value, source) = &self.values[name];
-        match value.parse::<usize>() {
+        match self.text(name).parse::<usize>() {
             Ok(number) if (min..=max).contains(&number) => Ok(number),
-            _ => bail!("{name} must be a whole number from {min} to {max}; got `{value}` from {source}"),
+            _ => Err(self.refuse(name, &format!("a whole number from {min} to {max}"))),
         }
     }
 }
@@ -173,7 +204,7 @@ mod tests {
         let file = folder.path().join("metria.toml");
         std::fs::write(&file, "[server]\nport = 6001\nhost = \"127.0.0.2\"\n").unwrap();
         let flags = [("server.port", "7001".to_owned())];
-        let raw = Raw::load(Some(&file), &flags).unwrap();
+        let raw = Raw::load(Some(&file), &[], &flags).unwrap();
         assert_eq!(raw.text("server.port"), "7001");
         assert_eq!(raw.values["server.port"].1, Source::Flag);
         assert_eq!(raw.text("server.host"), "127.0.0.2");
@@ -181,18 +212,28 @@ mod tests {
     }
 
     #[test]
+    fn a_command_has_defaults_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("metria.toml");
+        std::fs::write(&file, "[server]\nport = 6001\n").unwrap();
+        let raw = Raw::load(Some(&file), &[("log.filter", "warn"), ("server.port", "0")], &[]).unwrap();
+        assert_eq!(raw.values["log.filter"], ("warn".to_owned(), Source::Default));
+        assert_eq!(raw.text("server.port"), "6001", "what the user says wins");
+    }
+
+    #[test]
     fn unknown_keys_name_the_nearest() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("metria.toml");
         std::fs::write(&file, "[server]\nprot = 6001\n").unwrap();
-        let message = Raw::load(Some(&file), &[]).unwrap_err().to_string();
+        let message = Raw::load(Some(&file), &[], &[]).unwrap_err().to_string();
         assert!(message.contains("server.prot") && message.contains("`server.port`"), "{message}");
     }
 
     #[test]
     fn values_out_of_range_are_refused() {
         let flags = [("server.port", "70000".to_owned())];
-        let raw = Raw::load(None, &flags).unwrap();
+        let raw = Raw::load(None, &[], &flags).unwrap();
         let message = raw.number("server.port", 0, 65_535).unwrap_err().to_string();
         assert!(message.contains("0 to 65535") && message.contains("70000"), "{message}");
     }

@@ -46,6 +46,11 @@ impl HttpError {
         &self.message
     }
 
+    /// The same with words in front of its message.
+    pub(crate) fn after(self, words: &str) -> Self {
+        Self { message: format!("{words}: {}", self.message), ..self }
+    }
+
     /// The same with another status.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
@@ -58,12 +63,13 @@ impl<E: Kinded> From<E> for HttpError {
         if status(kind).is_server_error() {
             tracing::error!(error = %error, cause = ?error.source(), "a request failed");
         }
-        // What went wrong inside is for the log, not for the client.
-        let message = match kind {
-            ErrorKind::Internal => "the server failed; its log says more".to_owned(),
-            _ => error.to_string(),
-        };
-        Self::new(kind, message)
+        // What went wrong inside, with its paths, is for the log and not for the client.
+        match kind {
+            ErrorKind::Internal => Self::new(kind, "the server failed; its log says more"),
+            ErrorKind::DataLoss => Self::new(kind, "stored data is damaged or gone; the server's log says more"),
+            ErrorKind::StorageFull => Self::new(kind, "the server's disk is full"),
+            _ => Self::new(kind, error.to_string()),
+        }
     }
 }
 
@@ -92,8 +98,8 @@ pub(crate) async fn no_such_route(uri: Uri) -> HttpError {
     HttpError::new(ErrorKind::NotFound, format!("no such path: {}", uri.path()))
 }
 
-/// The answer to a method that a path does not take.
+/// The answer to a method that a path does not have; the `Allow` header names those it has.
 pub(crate) async fn wrong_method(method: Method, uri: Uri) -> HttpError {
-    HttpError::new(ErrorKind::InvalidInput, format!("{} does not take {method}", uri.path()))
-        .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    let message = format!("{} does not take {method}; the Allow header names the methods it takes", uri.path());
+    HttpError::new(ErrorKind::InvalidInput, message).with_status(StatusCode::METHOD_NOT_ALLOWED)
 }

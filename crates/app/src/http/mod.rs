@@ -1,6 +1,7 @@
 //! HTTP: every route is listed here and in the folders' own routers; handlers extract, call one service and convert.
 
 mod api;
+pub(crate) mod connections;
 mod error;
 mod extract;
 mod metrics;

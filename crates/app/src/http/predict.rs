@@ -1,14 +1,13 @@
 //! Predictions and the server's health.
 
 use super::error::HttpError;
+use super::extract::{JsonBytes, Path};
 use crate::state::AppState;
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use metria_core::ErrorKind;
-use metria_serving::{Health, PredictResponse, ReloadResponse};
+use metria_core::{ErrorKind, Kinded};
+use metria_serving::{Error, Health, PredictResponse, ReloadResponse};
 
 /// Longest request id that is taken over from a client.
 const REQUEST_ID_LENGTH: usize = 128;
@@ -18,21 +17,9 @@ pub(crate) async fn predict(
     State(state): State<AppState>,
     Path(model): Path<String>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    JsonBytes(body): JsonBytes,
 ) -> Result<Json<PredictResponse>, HttpError> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => HttpError::new(
-            ErrorKind::TooLarge,
-            format!("the body is larger than {} bytes, which is the limit", state.max_body_bytes),
-        ),
-        _ => HttpError::new(ErrorKind::InvalidInput, format!("the body could not be read: {rejection}")),
-    })?;
-    let request_id = headers
-        .get("x-request-id")
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| !id.is_empty() && id.len() <= REQUEST_ID_LENGTH)
-        .map(str::to_owned);
-    Ok(Json(state.server.predict(&model, &body, request_id).await?))
+    Ok(Json(state.server.predict(&model, &body, request_id(&headers)).await?))
 }
 
 /// `POST /models/{model}/reload`.
@@ -40,7 +27,22 @@ pub(crate) async fn reload(
     State(state): State<AppState>,
     Path(model): Path<String>,
 ) -> Result<Json<ReloadResponse>, HttpError> {
-    Ok(Json(state.server.reload(&model).await?))
+    let error = match state.server.reload(&model).await {
+        Ok(reloaded) => return Ok(Json(reloaded)),
+        Err(error) => error,
+    };
+    // That the old version still serves is worth saying even where the reason stays inside.
+    let kept = match &error {
+        Error::Reload { model, kept, source } if matches!(source.kind(), ErrorKind::Internal | ErrorKind::DataLoss) => {
+            Some(format!("model `{model}` was not reloaded, version {kept} still serves"))
+        }
+        _ => None,
+    };
+    let answer = HttpError::from(error);
+    Err(match kept {
+        Some(words) => answer.after(&words),
+        None => answer,
+    })
 }
 
 /// `GET /health`.
@@ -59,4 +61,12 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Result<&'static str,
         Ok(()) => Ok("ok"),
         Err(error) => Err(HttpError::from(error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
     }
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| !id.is_empty() && id.len() <= REQUEST_ID_LENGTH)
+        .map(str::to_owned)
 }

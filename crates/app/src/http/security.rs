@@ -7,29 +7,33 @@ use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use metria_core::ErrorKind;
 use std::net::IpAddr;
 
 /// Refuses foreign hosts and origins, and marks every answer.
-pub(crate) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Result<Response, HttpError> {
-    check(&state, &request)?;
-    let mut response = next.run(request).await;
+pub(crate) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let mut response = match check(&state, &request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
     mark(response.headers_mut());
-    Ok(response)
+    response
 }
 
 fn check(state: &AppState, request: &Request) -> Result<(), HttpError> {
     let text = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("\u{fffd}"));
     let host = text(header::HOST).or_else(|| request.uri().host()).unwrap_or_default();
-    if !is_ours(state, host) {
+    if !is_our_host(state, host) {
         return Err(foreign("Host", host));
     }
     match text(header::ORIGIN) {
         None => Ok(()),
         Some(origin) => {
-            let host = origin.split_once("://").map_or("", |(_, host)| host);
-            if is_ours(state, host) { Ok(()) } else { Err(foreign("Origin", origin)) }
+            let from = origin.split_once("://").map_or("", |(_, host)| host);
+            // A page that this server gave out has the same host and port.
+            let same = !from.is_empty() && from.eq_ignore_ascii_case(host);
+            if same || is_ours(state, from) { Ok(()) } else { Err(foreign("Origin", origin)) }
         }
     }
 }
@@ -39,17 +43,19 @@ fn foreign(header: &str, value: &str) -> HttpError {
     HttpError::new(ErrorKind::PermissionDenied, message).with_status(StatusCode::FORBIDDEN)
 }
 
-/// Whether a host (with or without a port) means this server.
+/// Whether a `Host` means this server. Where it listens on all addresses of the machine, any address may: only names
+/// can be pointed here by a foreign name server.
+fn is_our_host(state: &AppState, host: &str) -> bool {
+    is_ours(state, host) || (state.bind.ip().is_unspecified() && host_name(host).parse::<IpAddr>().is_ok())
+}
+
+/// Whether a host (with or without a port) is loopback, the address listened on, or a name that was allowed.
 fn is_ours(state: &AppState, host: &str) -> bool {
     let name = host_name(host).to_ascii_lowercase();
     if name == "localhost" || state.allowed_hosts.contains(&name) {
         return true;
     }
-    match name.parse::<IpAddr>() {
-        // An address cannot be rebound by a foreign name server, so the one that was listened on is fine.
-        Ok(address) => address.is_loopback() || address == state.bind.ip(),
-        Err(_) => false,
-    }
+    name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || address == state.bind.ip())
 }
 
 /// A host without its port and brackets.

@@ -84,7 +84,7 @@ pub(super) async fn search(
         order_by: list(&query.order_by),
         filter: query.filter,
         max_results: query.max_results.unwrap_or(defaults.max_results),
-        page_token: query.page_token,
+        page_token: query.page_token.filter(|token| !token.is_empty()),
         lifecycle: query.lifecycle.or(defaults.lifecycle),
     };
     Ok(axum::Json(state.tracking().search_runs(&search).await?))
