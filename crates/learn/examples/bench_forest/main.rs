@@ -1,8 +1,8 @@
 //! Fits a random forest on arrays in `.npy` files and prints, as a line of JSON, how long it took; `bench/` compares it
 //! with others.
 //!
-//! Usage: `bench_forest X.npy Y.npy SETTINGS PROBA.npy`, where `SETTINGS` is a JSON object of scikit-learn's parameters.
-//! The probabilities of the training rows are written to `PROBA.npy`.
+//! Usage: `bench_forest X.npy Y.npy EVALUATION.npy SETTINGS PROBA.npy`, where `SETTINGS` is a JSON object of
+//! scikit-learn's parameters. The probabilities of the rows of `EVALUATION.npy` are written to `PROBA.npy`.
 
 mod npy;
 
@@ -13,11 +13,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-const USAGE: &str = "usage: bench_forest X.npy Y.npy SETTINGS PROBA.npy";
+const USAGE: &str = "usage: bench_forest X.npy Y.npy EVALUATION.npy SETTINGS PROBA.npy";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [x_path, y_path, settings, proba_path] = arguments.as_slice() else {
+    let [x_path, y_path, evaluation_path, settings, proba_path] = arguments.as_slice() else {
         return Err(USAGE.into());
     };
     let mut forest = RandomForestClassifier::default();
@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let x = npy::read_matrix(&PathBuf::from(x_path))?;
     let y = npy::read_classes(&PathBuf::from(y_path))?;
+    let evaluation = npy::read_matrix(&PathBuf::from(evaluation_path))?;
     let n_classes = y.iter().max().map_or(0, |&class| class as usize + 1);
     let load_s = start.elapsed().as_secs_f64();
 
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (fit_s, fit_cpu_s) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
 
     let (cpu, start) = (cpu_seconds(), Instant::now());
-    let proba = fitted.predict_proba(&x)?;
+    let proba = fitted.predict_proba(&evaluation)?;
     let (predict_s, predict_cpu_s) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     npy::write_rows(&PathBuf::from(proba_path), &proba, n_classes)?;
     let result = json!({

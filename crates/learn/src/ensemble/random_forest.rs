@@ -1,7 +1,7 @@
 //! Random forests of classification trees.
 
 use super::forest_params::weighted_rows;
-use super::layout::{Layout, mean_importances, predict_rows};
+use super::layout::{Layout, mean_importances};
 use super::max_features::MaxFeatures;
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
@@ -231,6 +231,6 @@ impl FittedRandomForestClassifier {
     /// # Errors
     /// When the number of features differs from that of the training.
     pub fn predict_proba(&self, x: &Matrix<f32>) -> Result<Vec<f64>> {
-        predict_rows(x, self.n_features, self.n_classes, |row, out| self.layout.mean_row(row, out))
+        self.layout.mean_rows(x, self.n_features, self.n_classes)
     }
 }

@@ -1,7 +1,7 @@
 //! Random forests of regression trees.
 
 use super::forest_params::weighted_rows;
-use super::layout::{Layout, mean_importances, predict_rows};
+use super::layout::{Layout, mean_importances};
 use super::max_features::MaxFeatures;
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
@@ -192,6 +192,6 @@ impl FittedRandomForestRegressor {
     /// # Errors
     /// When the number of features differs from that of the training.
     pub fn predict(&self, x: &Matrix<f32>) -> Result<Vec<f64>> {
-        predict_rows(x, self.n_features, 1, |row, out| self.layout.mean_row(row, out))
+        self.layout.mean_rows(x, self.n_features, 1)
     }
 }

@@ -322,10 +322,12 @@ impl Criterion for GiniCounts {
         column: &RankedColumn,
         cut: u32,
         samples: &mut [u32],
-        _node: &Counts,
+        node: &Counts,
     ) -> (usize, Counts, Counts) {
         let n_left = partition(samples, &mut self.right_rows, &column.ranks, cut);
-        (n_left, self.stats(&samples[..n_left]), self.stats(&samples[n_left..]))
+        let left = self.stats(&samples[..n_left]);
+        let right = node.classes.iter().zip(&left.classes).map(|(all, left)| all - left).collect();
+        (n_left, left, Counts::new(right))
     }
 }
 
