@@ -107,7 +107,8 @@ impl Workspace {
 /// goes with the file, however the process ends.
 async fn lock(home: PathBuf) -> Result<File> {
     let path = home.join(".lock");
-    let failed = |source| Error::File { action: "write into the home folder:", path: path.display().to_string(), source };
+    let failed =
+        |source| Error::File { action: "write into the home folder:", path: path.display().to_string(), source };
     let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
     let (locked, file) = tokio::task::spawn_blocking(move || (file.lock(), file))
         .await

@@ -52,9 +52,7 @@ pub(crate) fn read(body: &[u8], limits: BodyLimits) -> Result<Body> {
     }
     Err(Error::Request(match error.classify() {
         Category::Data => error.to_string(),
-        _ if body.trim_ascii().is_empty() => {
-            "the body is empty; {\"instances\": [...]} as JSON is expected".to_owned()
-        }
+        _ if body.trim_ascii().is_empty() => "the body is empty; {\"instances\": [...]} as JSON is expected".to_owned(),
         _ => format!("the body must be JSON: {error}{}", hint(body, &error)),
     }))
 }

@@ -1,8 +1,8 @@
 //! `metria predict`: an answer for every row of a table.
 
-use super::train::Reading;
-use super::output::{self, Usage};
 use super::Context;
+use super::output::{self, Usage};
+use super::train::Reading;
 use anyhow::Result;
 use clap::Args;
 use metria_core::ModelUri;

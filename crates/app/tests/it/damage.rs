@@ -14,20 +14,48 @@ pub(crate) fn flip(path: &Path, at: usize) {
 /// Every way of harm, with the words of the command line's refusal.
 fn harms() -> Vec<(&'static str, fn(&Path), Vec<&'static str>)> {
     vec![
-        ("a flipped bit in the payload", |model| flip(&model.join("pipeline.metria"), 5_000), vec!["damaged", "checksum"]),
+        (
+            "a flipped bit in the payload",
+            |model| flip(&model.join("pipeline.metria"), 5_000),
+            vec!["damaged", "checksum"],
+        ),
         ("a flipped bit in the head", |model| flip(&model.join("pipeline.metria"), 3), vec!["damaged", "checksum"]),
-        ("a flipped bit at the end", |model| flip(&model.join("pipeline.metria"), usize::MAX), vec!["damaged", "checksum"]),
+        (
+            "a flipped bit at the end",
+            |model| flip(&model.join("pipeline.metria"), usize::MAX),
+            vec!["damaged", "checksum"],
+        ),
         ("a cut", |model| cut(&model.join("pipeline.metria"), 1_000), vec!["damaged", "checksum"]),
         ("nothing left", |model| cut(&model.join("pipeline.metria"), 0), vec!["damaged", "checksum"]),
-        ("no pipeline", |model| std::fs::remove_file(model.join("pipeline.metria")).unwrap(), vec!["damaged", "pipeline.metria is missing"]),
-        ("no description", |model| std::fs::remove_file(model.join("MLmodel")).unwrap(), vec!["no model in", "no MLmodel file"]),
+        (
+            "no pipeline",
+            |model| std::fs::remove_file(model.join("pipeline.metria")).unwrap(),
+            vec!["damaged", "pipeline.metria is missing"],
+        ),
+        (
+            "no description",
+            |model| std::fs::remove_file(model.join("MLmodel")).unwrap(),
+            vec!["no model in", "no MLmodel file"],
+        ),
         ("a cut description", |model| cut(&model.join("MLmodel"), 40), vec!["damaged", "MLmodel"]),
-        ("a description that is none", |model| std::fs::write(model.join("MLmodel"), "{{{").unwrap(), vec!["damaged", "MLmodel"]),
+        (
+            "a description that is none",
+            |model| std::fs::write(model.join("MLmodel"), "{{{").unwrap(),
+            vec!["damaged", "MLmodel"],
+        ),
         ("nothing at all", |model| std::fs::remove_dir_all(model).unwrap(), vec!["no model in"]),
-        ("a file of another kind", |model| forge(model, b"GIF89a, and more than enough bytes to be a file of another kind"), vec!["does not begin as a pipeline does"]),
+        (
+            "a file of another kind",
+            |model| forge(model, b"GIF89a, and more than enough bytes to be a file of another kind"),
+            vec!["does not begin as a pipeline does"],
+        ),
         ("a newer format", |model| forge(model, &newer()), vec!["format version 9", "upgrade"]),
         ("another tool's", |model| replace(model, "  metria:", "  sklearn:"), vec!["no `metria` flavor", "sklearn"]),
-        ("a way out", |model| replace(model, "data: pipeline.metria", "data: ../../../../etc/passwd"), vec!["stay inside its folder"]),
+        (
+            "a way out",
+            |model| replace(model, "data: pipeline.metria", "data: ../../../../etc/passwd"),
+            vec!["stay inside its folder"],
+        ),
     ]
 }
 
@@ -104,7 +132,8 @@ fn a_training_is_not_disturbed_by_a_damaged_version_in_production() {
     let home = Home::new();
     let first = home.train("german", &[]);
     flip(&home.artifacts(&text(&first["run_id"])).join("model/pipeline.metria"), 5_000);
-    let args = ["train", CREDIT, "--target", "risk", "--cv", "none", "--set", "n_estimators=11", "--register", "german"];
+    let args =
+        ["train", CREDIT, "--target", "risk", "--cv", "none", "--set", "n_estimators=11", "--register", "german"];
     let message = home.refused(1, &args);
     says(&message, &["damaged", "checksum"]);
     let runs = home.json(&["runs", "list"]);

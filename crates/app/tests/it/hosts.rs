@@ -27,7 +27,8 @@ fn foreign_hosts_and_origins_are_refused() {
         let answer = server.send("GET", "/health", &[&format!("host: {host}")], b"");
         says(&answer.refused(403), &["Host", host, "--allowed-host"]);
     }
-    for origin in ["http://evil.example", "https://localhost.evil.example", "null", "http://10.0.0.1", "localhost", ""] {
+    for origin in ["http://evil.example", "https://localhost.evil.example", "null", "http://10.0.0.1", "localhost", ""]
+    {
         for path in ["/predict/german", "/models/german/reload"] {
             let headers = [&*format!("origin: {origin}"), "content-type: application/json"];
             let answer = server.send("POST", path, &headers, body(&rows(1)).as_bytes());

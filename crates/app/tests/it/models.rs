@@ -60,7 +60,13 @@ fn from_registration_to_rollback() {
 #[test]
 fn aliases_and_comparison() {
     let home = Home::with_model();
-    home.run(&[&["train", CREDIT, "--target", "risk", "--register", "german"], &["--set", "n_estimators=11", "--cv", "none"][..]].concat());
+    home.run(
+        &[
+            &["train", CREDIT, "--target", "risk", "--register", "german"],
+            &["--set", "n_estimators=11", "--cv", "none"][..],
+        ]
+        .concat(),
+    );
     assert_eq!(home.ok(&["models", "alias", "german", "champion", "1"]), "models:/german@champion is version 1 now\n");
     assert_eq!(home.json(&["models", "alias", "german", "champion", "2"])["version"], 2);
     says(&home.ok(&["models", "show", "german"]), &["champion"]);

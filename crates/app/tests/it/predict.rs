@@ -161,7 +161,10 @@ fn tables_that_do_not_fit() {
     );
     says(&home.refused(2, &["predict", "models:/german/1", CREDIT, "-o", "out.xlsx"]), &[".parquet", "out.xlsx"]);
     says(&home.refused(1, &["predict", "models:/german/1", CREDIT, "-o", "no/such/out.csv"]), &["no/such/out.csv"]);
-    says(&home.refused(1, &["predict", "models:/german/1", "nowhere.csv", "-o", "out.csv"]), &["nowhere.csv: there is no such file"]);
+    says(
+        &home.refused(1, &["predict", "models:/german/1", "nowhere.csv", "-o", "out.csv"]),
+        &["nowhere.csv: there is no such file"],
+    );
 }
 
 fn predict(name: &str) -> [&str; 5] {

@@ -10,7 +10,9 @@ fn many_may_open_an_empty_home_at_once() {
     for _ in 0..4 {
         let home = Home::new();
         let children: Vec<_> = (0..6)
-            .map(|_| home.command(&["runs", "list", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+            .map(|_| {
+                home.command(&["runs", "list", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
             .collect();
         for child in children {
             let output = child.wait_with_output().unwrap();
@@ -36,7 +38,8 @@ fn trainings_at_once_make_a_version_each() {
     }
     assert_eq!(versions, BTreeSet::from([1, 2, 3, 4]));
     let details = home.json(&["models", "show", "german"]);
-    let in_production = details["versions"].as_array().unwrap().iter().filter(|version| version["stage"] == "Production");
+    let in_production =
+        details["versions"].as_array().unwrap().iter().filter(|version| version["stage"] == "Production");
     assert_eq!(in_production.count(), 1);
     let runs = home.json(&["runs", "list"]);
     assert!(runs.as_array().unwrap().iter().all(|run| run["status"] == "FINISHED"), "{runs}");

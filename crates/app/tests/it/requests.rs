@@ -29,7 +29,9 @@ fn the_three_routes_as_the_guideline_has_them() {
     assert_eq!((&answer["model_name"], &answer["model_version"]), (&json!("german"), &json!(1)));
     assert!(text(&answer["timestamp"]).ends_with('Z'));
     assert_eq!(answer["classes"], json!([0, 1]));
-    for (label, proba) in answer["predictions"].as_array().unwrap().iter().zip(answer["probabilities"].as_array().unwrap()) {
+    for (label, proba) in
+        answer["predictions"].as_array().unwrap().iter().zip(answer["probabilities"].as_array().unwrap())
+    {
         let [zero, one] = [0, 1].map(|class| proba[class].as_f64().unwrap());
         assert!((zero + one - 1.0).abs() < 1e-12);
         assert_eq!(label, &json!(i64::from(one > zero)));
@@ -61,7 +63,11 @@ fn rows_that_are_odd_but_no_error() {
     assert_eq!(named["request_id"], "abc-7");
     for media in ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"] {
         let header = format!("content-type: {media}");
-        assert_eq!(server.send("POST", "/predict/german", &[&header], body(&[row()]).as_bytes()).status, 200, "{media}");
+        assert_eq!(
+            server.send("POST", "/predict/german", &[&header], body(&[row()]).as_bytes()).status,
+            200,
+            "{media}"
+        );
     }
 }
 
@@ -95,11 +101,20 @@ fn bodies_that_are_wrong() {
         (json!({"instances": null}).to_string(), vec!["instances: a list of rows", "got null"]),
         (json!({"instances": [row, 5]}).to_string(), vec!["instances[1]: an object or a list", "got a number"]),
         (json!({"instances": [row, values]}).to_string(), vec!["instances[1]: all rows must have one form", "a list"]),
-        (json!({"instances": [values, row]}).to_string(), vec!["instances[1]: all rows must have one form", "an object"]),
-        (json!({"instances": [values, short]}).to_string(), vec!["instances[1]: a list must have 9 values", "sex", "got 8"]),
+        (
+            json!({"instances": [values, row]}).to_string(),
+            vec!["instances[1]: all rows must have one form", "an object"],
+        ),
+        (
+            json!({"instances": [values, short]}).to_string(),
+            vec!["instances[1]: a list must have 9 values", "sex", "got 8"],
+        ),
         (json!({"instances": [[]]}).to_string(), vec!["instances[0]: a list must have 9 values", "got 0"]),
         (json!({"instances": [row, {}]}).to_string(), vec!["instances[1]: the fields `sex`", "are missing"]),
-        (json!({"instances": [misspelt]}).to_string(), vec!["instances[0]: the fields `housing`", "`hosuing` meant to be `housing`"]),
+        (
+            json!({"instances": [misspelt]}).to_string(),
+            vec!["instances[0]: the fields `housing`", "`hosuing` meant to be `housing`"],
+        ),
         (with("age", json!("old")), vec!["instances[0].age: a finite number", "\"old\""]),
         (with("age", json!(true)), vec!["instances[0].age: a finite number", "true"]),
         (with("sex", json!(1)), vec!["instances[0].sex: a text", "number 1"]),
@@ -161,7 +176,9 @@ fn paths_methods_and_types_that_are_wrong() {
         says(&answer.refused(405), &[method, path]);
         assert_eq!(answer.header("allow").map(str::to_ascii_uppercase).as_deref(), Some(allowed), "{answer:?}");
     }
-    for media in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", ""] {
+    for media in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", ""]
+    {
         let answer = server.send("POST", "/predict/german", &[&format!("content-type: {media}")], sound.as_bytes());
         says(&answer.refused(415), &["application/json", media]);
     }

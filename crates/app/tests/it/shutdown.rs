@@ -13,7 +13,13 @@ fn a_request_under_way_gets_its_answer() {
     for name in ["TERM", "INT"] {
         let home = Home::with_model();
         let mut server = home.server();
-        let bytes = request(&server.address, "POST", "/predict/german", &["content-type: application/json"], body(&rows(50)).as_bytes());
+        let bytes = request(
+            &server.address,
+            "POST",
+            "/predict/german",
+            &["content-type: application/json"],
+            body(&rows(50)).as_bytes(),
+        );
         let (first, rest) = bytes.split_at(bytes.len() / 2);
         let mut slow = server.connect();
         slow.write_all(first).unwrap();
@@ -41,7 +47,7 @@ fn an_idle_server_ends_at_once_and_a_second_signal_ends_a_patient_one() {
     let started = Instant::now();
     signal(&server.child, "TERM");
     assert_eq!(wait_for(&mut server.child), Some(0));
-    assert!(started.elapsed() < Duration::from_secs(5), "took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "took {:?}", started.elapsed());
 
     let mut server = home.server();
     let mut slow = server.connect();
@@ -68,7 +74,13 @@ fn an_answered_prediction_is_in_the_log_after_kill_9() {
                     for number in 0.. {
                         let id = format!("{round}-{client}-{number}");
                         let header = format!("x-request-id: {id}");
-                        let sent = crate::support::try_send(&server.address, "POST", "/predict/german", &[&header], body(rows).as_bytes());
+                        let sent = crate::support::try_send(
+                            &server.address,
+                            "POST",
+                            "/predict/german",
+                            &[&header],
+                            body(rows).as_bytes(),
+                        );
                         match sent {
                             Ok(answer) if answer.status == 200 => {
                                 let answer = answer.json();

@@ -37,7 +37,15 @@ fn they_do_not_block_others() {
     // Gone before the answer: the next client is served all the same.
     for _ in 0..20 {
         let mut stream = server.connect();
-        stream.write_all(&crate::support::request(&server.address, "POST", "/predict/german", &[], body(&rows(500)).as_bytes())).unwrap();
+        stream
+            .write_all(&crate::support::request(
+                &server.address,
+                "POST",
+                "/predict/german",
+                &[],
+                body(&rows(500)).as_bytes(),
+            ))
+            .unwrap();
         drop(stream);
     }
     server.post("/predict/german", body(&rows(2))).ok();
@@ -48,7 +56,11 @@ fn their_time_is_limited() {
     let home = Home::with_model();
     let server = impatient(&home);
     let mut body_late = server.connect();
-    body_late.write_all(b"POST /predict/german HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 9\r\n\r\n{").unwrap();
+    body_late
+        .write_all(
+            b"POST /predict/german HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 9\r\n\r\n{",
+        )
+        .unwrap();
     let mut silent = server.connect();
     let mut head_late = server.connect();
     head_late.write_all(b"POST /predict/german HT").unwrap();
