@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::evaluation::Evaluation;
 use crate::source_commit::source_commit;
 use crate::workspace::Workspace;
-use arrow_array::RecordBatch;
+use arrow_array::{Array, Float64Array, RecordBatch};
 use metria_artifacts::ModelPackage;
 use metria_core::Labels;
 use metria_learn::model_selection::{Fold, KFold, StratifiedKFold, TimeSeriesSplit, train_test_split};
@@ -232,9 +232,13 @@ impl Training {
         data: &TrainingData,
         progress: impl Fn(TrainingEvent) + Clone + Send + 'static,
     ) -> Result<TrainedModel> {
-        // Settings and split are checked first, so that a typing error leaves no failed run behind.
+        // Settings, data and split are checked first, so that a typing error leaves no failed run behind.
         let pipeline = self.model.pipeline(&data.target)?;
-        let (_, codes) = data.y.encode();
+        check_features(&data.x, &data.target)?;
+        let (classes, codes) = data.y.encode();
+        if self.stratify {
+            check_classes(&classes, &codes, &data.target)?;
+        }
         let stratify = self.stratify.then_some(codes.as_slice());
         let (train, test) = train_test_split(codes.len(), self.test_size, self.seed, stratify)?;
         let run_id = self.start_run(workspace, data, &pipeline).await?;
@@ -408,6 +412,44 @@ impl Fitted {
             test_indices: self.test,
         }
     }
+}
+
+/// Refuses a table without features, and infinities while their place in the table is known.
+fn check_features(x: &RecordBatch, target: &str) -> Result<()> {
+    if x.num_columns() == 0 {
+        return Err(Error::Invalid(format!("there is no column besides the target `{target}` to learn from")));
+    }
+    for (field, column) in x.schema_ref().fields().iter().zip(x.columns()) {
+        let Some(values) = column.as_any().downcast_ref::<Float64Array>() else { continue };
+        let infinite = values.iter().position(|value| value.is_some_and(f64::is_infinite));
+        if let Some(row) = infinite {
+            return Err(Error::Invalid(format!(
+                "column `{}` is {} in data row {}; a finite number or a missing value is expected",
+                field.name(),
+                values.value(row),
+                row + 1
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a target of which some class has too few rows to be in both parts of a split.
+fn check_classes(classes: &Labels, codes: &[u32], target: &str) -> Result<()> {
+    let mut counts = vec![0_usize; classes.len()];
+    for &code in codes {
+        counts[code as usize] += 1;
+    }
+    let lonely: Vec<usize> = (0..counts.len()).filter(|&class| counts[class] == 1).collect();
+    let Some(&first) = lonely.first() else { return Ok(()) };
+    Err(Error::Invalid(format!(
+        "the target `{target}` has {} classes in {} rows, and {} of them occur once, such as `{}`; each needs at least 2 \
+         rows, one to train on and one to hold out",
+        classes.len(),
+        codes.len(),
+        lonely.len(),
+        classes.text(first)
+    )))
 }
 
 /// The first rows as pandas' `split` orientation, the form of MLflow's input examples.

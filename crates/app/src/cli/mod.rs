@@ -20,7 +20,7 @@ pub(crate) use output::{exit_code, print_error};
 
 /// The machine-learning lifecycle in one program: train, track, register, validate, serve.
 #[derive(Debug, Parser)]
-#[command(name = "metria", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "metria", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     global: Global,

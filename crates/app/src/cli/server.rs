@@ -105,8 +105,10 @@ impl Serving {
         }
         tracing::info!("stopping: no new connections, requests under way may end");
         tokio::select! {
-            stopped = self.stop() => stopped,
+            // In this order, so that a second signal is waited for before anybody can see the first one's effect.
+            biased;
             () = signal() => Ok(()),
+            stopped = self.stop() => stopped,
         }
     }
 

@@ -32,8 +32,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: oneshot::
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
             // One that never says anything must not be waited for.
+            let mut first = [0];
             tokio::select! {
-                first = tokio::time::timeout(patience, stream.readable()) => if !matches!(first, Ok(Ok(()))) { return },
+                seen = tokio::time::timeout(patience, stream.peek(&mut first)) => if !matches!(seen, Ok(Ok(1))) { return },
                 _ = stopped.changed() => return,
             }
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();

@@ -5,7 +5,7 @@ use crate::state::AppState;
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use metria_core::ErrorKind;
@@ -61,16 +61,21 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), HttpError> {
 }
 
 async fn read_body(state: &AppState, request: Request) -> Result<Bytes, HttpError> {
+    let too_large = || {
+        let message = format!("the body is larger than {} bytes, which is the limit", state.max_body_bytes);
+        HttpError::new(ErrorKind::TooLarge, message)
+    };
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > state.max_body_bytes as u64) {
+        return Err(too_large());
+    }
     let patience = state.request_timeout;
     let Ok(read) = tokio::time::timeout(patience, Bytes::from_request(request, state)).await else {
         let message = format!("the body did not come within {} seconds", patience.as_secs());
         return Err(HttpError::new(ErrorKind::InvalidInput, message).with_status(StatusCode::REQUEST_TIMEOUT));
     };
     read.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => HttpError::new(
-            ErrorKind::TooLarge,
-            format!("the body is larger than {} bytes, which is the limit", state.max_body_bytes),
-        ),
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => HttpError::new(ErrorKind::InvalidInput, format!("the body could not be read: {}", rejection.body_text())),
     })
 }

@@ -85,8 +85,12 @@ fn targets_that_cannot_be_learnt() {
         std::iter::once("n,y\n".to_owned()).chain((0..40).map(|row| format!("{row},{}\n", cell(row)))).collect()
     };
     for (name, text, words) in [
-        ("constant.csv", table(|_| "1".into()), vec!["y", "one class", "1"]),
-        ("different.csv", table(|row| format!("id{row}")), vec!["class", "1"]),
+        ("constant.csv", table(|_| "1".into()), vec!["`y` is always 1", "at least two classes"]),
+        (
+            "different.csv",
+            table(|row| format!("id{row}")),
+            vec!["`y` has 40 classes in 40 rows", "40 of them occur once", "`id0`"],
+        ),
         ("numbers.csv", table(|row| format!("{row}.25")), vec!["\"y\"", "0.25", "needs classes"]),
         (
             "gaps.csv",
@@ -103,9 +107,11 @@ fn targets_that_cannot_be_learnt() {
     let message = home.refused(1, &["train", "sound.csv", "--target", "yy"]);
     says(&message, &["no column \"yy\"", "did you mean \"y\"", "\"n\""]);
     home.file("alone.csv", "y\n1\n0\n".repeat(20).replace("y\n", "").replacen('1', "y\n1", 1));
-    says(&home.refused(1, &["train", "alone.csv", "--target", "y"]), &["column"]);
+    says(&home.refused(1, &["train", "alone.csv", "--target", "y"]), &["no column besides the target `y`"]);
+    home.file("late.csv", "n,y\n".to_owned() + &"1,0\n".repeat(70) + "inf,1\n" + &"1,1\n".repeat(70));
+    says(&home.refused(1, &["train", "late.csv", "--target", "y"]), &["`n` is inf in data row 71", "finite"]);
     home.file("few.csv", "n,y\n1,0\n2,1\n");
-    says(&home.refused(1, &["train", "few.csv", "--target", "y"]), &["2"]);
+    says(&home.refused(1, &["train", "few.csv", "--target", "y"]), &["2 classes in 2 rows", "at least 2"]);
 }
 
 #[test]
@@ -152,8 +158,7 @@ fn profile_and_check_of_a_sound_table() {
     says(&told, &["german_credit.csv is sound: 1000 rows, 10 columns, digest "]);
     let text = home.json(&["data", "profile", CREDIT, "--type", "age=string"]);
     let age = |profile: &serde_json::Value| {
-        profile["columns"].as_array().unwrap().iter().find(|column| column["name"] == "age").unwrap()["data_type"]
-            .clone()
+        profile["columns"].as_array().unwrap().iter().find(|column| column["name"] == "age").unwrap()["type"].clone()
     };
     assert_eq!((age(&profile), age(&text)), ("long".into(), "string".into()));
 }

@@ -1,40 +1,41 @@
 //! `kill -9` of a training at any moment.
 
-use crate::support::{CREDIT, Home, signal, text, wait_for};
+use crate::support::{CREDIT, Home, text, wait_for};
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-const TRAIN: [&str; 11] = [
-    "train",
-    CREDIT,
-    "--target",
-    "risk",
-    "--register",
-    "german",
-    "--cv",
-    "stratified:2",
-    "--set",
-    "n_estimators=5",
-    "--json",
-];
-const ROUNDS: u32 = 30;
+const TRAIN: [&str; 10] =
+    ["train", CREDIT, "--target", "risk", "--register", "german", "--cv", "stratified:2", "--set", "n_estimators=5"];
+
+/// What a training says as it goes on; it is killed a moment after one of these, or after its start.
+const STAGES: [&str; 5] = ["training", "fold 1", "fold 2", "model fitted", "run logged"];
+const ROUNDS: usize = 36;
+
+/// Kills a training after a line of its progress and a delay; whether it was still at work.
+fn kill_after(home: &Home, stage: Option<&&str>, delay: Duration) -> bool {
+    let mut child = home.command(&TRAIN).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    if let Some(stage) = stage {
+        lines.find(|line| line.contains(stage)).expect("it gets that far");
+    }
+    std::thread::sleep(delay);
+    // It may have ended by itself.
+    let _ = child.kill();
+    wait_for(&mut child).is_none()
+}
 
 #[test]
 fn a_killed_training_leaves_nothing_half_done() {
     let home = Home::new();
-    let started = Instant::now();
     home.ok(&TRAIN);
-    let whole = started.elapsed().max(Duration::from_millis(50));
     let mut killed = 0;
     for round in 0..ROUNDS {
-        let mut child = home.command(&TRAIN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        std::thread::sleep(whole * round / (ROUNDS - 5));
-        if child.try_wait().expect("it can be asked").is_none() {
-            signal(&child, "KILL");
-        }
-        killed += u32::from(wait_for(&mut child).is_none());
+        let stage = (round % (STAGES.len() + 1)).checked_sub(1).map(|stage| &STAGES[stage]);
+        let delay = Duration::from_micros(700 * (round / (STAGES.len() + 1)) as u64);
+        killed += usize::from(kill_after(&home, stage, delay));
     }
-    assert!(killed > ROUNDS / 3, "only {killed} of {ROUNDS} were killed at work");
+    assert!(killed > ROUNDS / 2, "only {killed} of {ROUNDS} were killed at work");
 
     let runs = home.json(&["runs", "list", "--limit", "100"]);
     let runs = runs.as_array().expect("the records open");

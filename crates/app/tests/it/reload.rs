@@ -6,6 +6,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Ends the load, also when the test fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// Trains and promotes the next version of `german`, which differs from the others in its answers.
 fn next_version(home: &Home, n_estimators: usize) -> Value {
     let trees = format!("n_estimators={n_estimators}");
@@ -34,6 +43,8 @@ fn no_request_is_dropped_and_each_version_answers_for_itself() {
             }
             answers
         };
+        // Whatever fails below, the clients must not run on.
+        let _stop = Stop(&over);
         let clients: Vec<_> = (0..4).map(|_| scope.spawn(client)).collect();
         for n_estimators in [11, 12, 13] {
             let version = next_version(&home, n_estimators)["version"].clone();

@@ -47,7 +47,7 @@ fn an_idle_server_ends_at_once_and_a_second_signal_ends_a_patient_one() {
     let started = Instant::now();
     signal(&server.child, "TERM");
     assert_eq!(wait_for(&mut server.child), Some(0));
-    assert!(started.elapsed() < Duration::from_secs(5), "took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "took {:?}", started.elapsed());
 
     let mut server = home.server();
     let mut slow = server.connect();

@@ -72,16 +72,18 @@ impl Home {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?} printed no JSON ({error}): {text}"))
     }
 
-    /// The message of a command that must end with `code`; the same with `--json`, where it is one JSON document.
+    /// The message of a command that must end with `code`.
     pub(crate) fn refused(&self, code: i32, args: &[&str]) -> String {
         let output = self.run(args);
-        let message = stderr(&output);
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {message}{}", stdout(&output));
-        assert!(message.starts_with("error: "), "{args:?}: {message}");
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {told}{}", stdout(&output));
+        let start = told.find("error: ").unwrap_or_else(|| panic!("{args:?}: {told}"));
+        let (progress, message) = told.split_at(start);
+        assert!(progress.lines().all(|line| line.starts_with("  ")), "{args:?}: {told}");
         for word in ["panicked", "RUST_BACKTRACE", "internal error"] {
             assert!(!message.contains(word), "{args:?}: {message}");
         }
-        message
+        message.to_owned()
     }
 
     /// Trains a small model and registers it; the answer of `train --json`.

@@ -23,7 +23,7 @@ pub(super) struct Folder {
 }
 
 /// The entries of one folder, folders first, each by name; empty when there is none.
-#[utoipa::path(get, path = "/runs/{run_id}/artifacts", tag = "artifacts", params(("run_id" = String, Path), Folder),
+#[utoipa::path(get, path = "/runs/{run_id}/artifacts", tag = "artifacts", operation_id = "list_artifacts", params(("run_id" = String, Path), Folder),
     responses((status = 200, body = Vec<ArtifactInfo>), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn list(
     State(state): State<AppState>,
@@ -34,7 +34,7 @@ pub(super) async fn list(
 }
 
 /// A file's content.
-#[utoipa::path(get, path = "/runs/{run_id}/artifacts/{*path}", tag = "artifacts",
+#[utoipa::path(get, path = "/runs/{run_id}/artifacts/{*path}", tag = "artifacts", operation_id = "download_artifact",
     params(("run_id" = String, Path), ("path" = String, Path)),
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
               (status = "4XX", body = ErrorBody)))]

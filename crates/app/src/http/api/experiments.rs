@@ -42,7 +42,7 @@ pub(super) struct ExperimentChange {
 }
 
 /// The experiments, the newest first.
-#[utoipa::path(get, path = "/experiments", tag = "experiments", params(ListExperiments),
+#[utoipa::path(get, path = "/experiments", tag = "experiments", operation_id = "list_experiments", params(ListExperiments),
     responses((status = 200, body = Vec<Experiment>), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn list(
     State(state): State<AppState>,
@@ -57,7 +57,7 @@ pub(super) async fn list(
 }
 
 /// A new experiment.
-#[utoipa::path(post, path = "/experiments", tag = "experiments", request_body = NewExperiment,
+#[utoipa::path(post, path = "/experiments", tag = "experiments", operation_id = "create_experiment", request_body = NewExperiment,
     responses((status = 201, body = Experiment), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn create(
     State(state): State<AppState>,
@@ -68,7 +68,7 @@ pub(super) async fn create(
 }
 
 /// One experiment.
-#[utoipa::path(get, path = "/experiments/{experiment_id}", tag = "experiments",
+#[utoipa::path(get, path = "/experiments/{experiment_id}", tag = "experiments", operation_id = "get_experiment",
     params(("experiment_id" = String, Path)),
     responses((status = 200, body = Experiment), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn get(
@@ -79,7 +79,7 @@ pub(super) async fn get(
 }
 
 /// Renames, deletes or restores an experiment.
-#[utoipa::path(patch, path = "/experiments/{experiment_id}", tag = "experiments",
+#[utoipa::path(patch, path = "/experiments/{experiment_id}", tag = "experiments", operation_id = "update_experiment",
     params(("experiment_id" = String, Path)), request_body = ExperimentChange,
     responses((status = 200, body = Experiment), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn update(
@@ -101,7 +101,7 @@ pub(super) async fn update(
 }
 
 /// Writes or replaces a tag.
-#[utoipa::path(post, path = "/experiments/{experiment_id}/tags", tag = "experiments",
+#[utoipa::path(post, path = "/experiments/{experiment_id}/tags", tag = "experiments", operation_id = "set_experiment_tag",
     params(("experiment_id" = String, Path)), request_body = Tag,
     responses((status = 200, body = Experiment), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn set_tag(

@@ -56,7 +56,11 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(models::ask_gate))
         .routes(routes!(models::transition))
         .routes(routes!(models::set_alias, models::delete_alias));
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, routes).split_for_parts();
+    let (router, mut document) =
+        OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, routes).split_for_parts();
+    // The router's mark of a path that may hold slashes is none of OpenAPI's.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     let document = Arc::new(document);
     router.route(&format!("{PREFIX}/openapi.json"), get(move || async move { Json(document.as_ref().clone()) }))
 }

@@ -84,14 +84,14 @@ pub(super) struct TwoVersions {
 }
 
 /// All registered models, by name.
-#[utoipa::path(get, path = "/models", tag = "models",
+#[utoipa::path(get, path = "/models", tag = "models", operation_id = "list_models",
     responses((status = 200, body = Vec<RegisteredModel>), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn list(State(state): State<AppState>) -> Result<axum::Json<Vec<RegisteredModel>>, HttpError> {
     Ok(axum::Json(state.tracking().list_models().await?))
 }
 
 /// A model with its versions, their moves between stages and the gate's decisions, each the newest first.
-#[utoipa::path(get, path = "/models/{name}", tag = "models", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/models/{name}", tag = "models", operation_id = "get_model", params(("name" = String, Path)),
     responses((status = 200, body = ModelDetails), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn get(
     State(state): State<AppState>,
@@ -101,7 +101,7 @@ pub(super) async fn get(
 }
 
 /// Makes a model the next version of a name.
-#[utoipa::path(post, path = "/models/{name}/versions", tag = "models", params(("name" = String, Path)),
+#[utoipa::path(post, path = "/models/{name}/versions", tag = "models", operation_id = "register_model_version", params(("name" = String, Path)),
     request_body = NewVersion,
     responses((status = 201, body = ModelVersion), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn register(
@@ -119,7 +119,7 @@ pub(super) async fn register(
 }
 
 /// Params and metrics of two versions side by side.
-#[utoipa::path(get, path = "/models/{name}/compare", tag = "models",
+#[utoipa::path(get, path = "/models/{name}/compare", tag = "models", operation_id = "compare_model_versions",
     params(("name" = String, Path), TwoVersions),
     responses((status = 200, body = VersionComparison), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn compare(
@@ -131,7 +131,7 @@ pub(super) async fn compare(
 }
 
 /// Puts the version that was in Production before back there.
-#[utoipa::path(post, path = "/models/{name}/rollback", tag = "models", params(("name" = String, Path)),
+#[utoipa::path(post, path = "/models/{name}/rollback", tag = "models", operation_id = "roll_back_model", params(("name" = String, Path)),
     request_body = Actor,
     responses((status = 200, body = ModelVersion), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn rollback(
@@ -144,7 +144,7 @@ pub(super) async fn rollback(
 }
 
 /// One version.
-#[utoipa::path(get, path = "/models/{name}/versions/{version}", tag = "models",
+#[utoipa::path(get, path = "/models/{name}/versions/{version}", tag = "models", operation_id = "get_model_version",
     params(("name" = String, Path), ("version" = u32, Path)),
     responses((status = 200, body = ModelVersion), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn get_version(
@@ -155,7 +155,7 @@ pub(super) async fn get_version(
 }
 
 /// Asks the gate about a version with the metrics of its run; the decision is stored.
-#[utoipa::path(post, path = "/models/{name}/versions/{version}/gate", tag = "models",
+#[utoipa::path(post, path = "/models/{name}/versions/{version}/gate", tag = "models", operation_id = "ask_gate",
     params(("name" = String, Path), ("version" = u32, Path)), request_body = GateQuestion,
     responses((status = 200, body = GateDecision), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn ask_gate(
@@ -173,7 +173,7 @@ pub(super) async fn ask_gate(
 }
 
 /// Moves a version to a stage; what was in Production before goes to Archived.
-#[utoipa::path(post, path = "/models/{name}/versions/{version}/stage", tag = "models",
+#[utoipa::path(post, path = "/models/{name}/versions/{version}/stage", tag = "models", operation_id = "transition_model_version",
     params(("name" = String, Path), ("version" = u32, Path)), request_body = NewStage,
     responses((status = 200, body = ModelVersion), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn transition(
@@ -187,7 +187,7 @@ pub(super) async fn transition(
 }
 
 /// Points an alias at a version, wherever it pointed before.
-#[utoipa::path(put, path = "/models/{name}/aliases/{alias}", tag = "models",
+#[utoipa::path(put, path = "/models/{name}/aliases/{alias}", tag = "models", operation_id = "set_model_alias",
     params(("name" = String, Path), ("alias" = String, Path)), request_body = AliasTarget,
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn set_alias(
@@ -200,7 +200,7 @@ pub(super) async fn set_alias(
 }
 
 /// Removes an alias.
-#[utoipa::path(delete, path = "/models/{name}/aliases/{alias}", tag = "models",
+#[utoipa::path(delete, path = "/models/{name}/aliases/{alias}", tag = "models", operation_id = "delete_model_alias",
     params(("name" = String, Path), ("alias" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn delete_alias(

@@ -69,7 +69,7 @@ pub(super) struct RunChange {
 }
 
 /// One page of runs.
-#[utoipa::path(get, path = "/runs", tag = "runs", params(RunSearch),
+#[utoipa::path(get, path = "/runs", tag = "runs", operation_id = "search_runs", params(RunSearch),
     responses((status = 200, body = Page<Run>), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn search(
     State(state): State<AppState>,
@@ -91,7 +91,7 @@ pub(super) async fn search(
 }
 
 /// A new run.
-#[utoipa::path(post, path = "/runs", tag = "runs", request_body = NewRun,
+#[utoipa::path(post, path = "/runs", tag = "runs", operation_id = "create_run", request_body = NewRun,
     responses((status = 201, body = Run), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn create(
     State(state): State<AppState>,
@@ -117,7 +117,7 @@ pub(super) struct Compared {
 }
 
 /// Params and metrics of several runs side by side.
-#[utoipa::path(get, path = "/runs/compare", tag = "runs", params(Compared),
+#[utoipa::path(get, path = "/runs/compare", tag = "runs", operation_id = "compare_runs", params(Compared),
     responses((status = 200, body = RunComparison), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn compare(
     State(state): State<AppState>,
@@ -134,7 +134,7 @@ pub(super) async fn compare(
 }
 
 /// One run with what was logged to it.
-#[utoipa::path(get, path = "/runs/{run_id}", tag = "runs", params(("run_id" = String, Path)),
+#[utoipa::path(get, path = "/runs/{run_id}", tag = "runs", operation_id = "get_run", params(("run_id" = String, Path)),
     responses((status = 200, body = Run), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn get(
     State(state): State<AppState>,
@@ -144,7 +144,7 @@ pub(super) async fn get(
 }
 
 /// Ends, renames, deletes or restores a run.
-#[utoipa::path(patch, path = "/runs/{run_id}", tag = "runs", params(("run_id" = String, Path)),
+#[utoipa::path(patch, path = "/runs/{run_id}", tag = "runs", operation_id = "update_run", params(("run_id" = String, Path)),
     request_body = RunChange, responses((status = 200, body = Run), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn update(
     State(state): State<AppState>,
@@ -165,7 +165,7 @@ pub(super) async fn update(
 }
 
 /// Writes metrics, params, tags and inputs, all of them or nothing; the answer means that they are kept.
-#[utoipa::path(post, path = "/runs/{run_id}/log", tag = "runs", params(("run_id" = String, Path)),
+#[utoipa::path(post, path = "/runs/{run_id}/log", tag = "runs", operation_id = "log_batch", params(("run_id" = String, Path)),
     request_body = LogBatch, responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn log(
     State(state): State<AppState>,
@@ -177,7 +177,7 @@ pub(super) async fn log(
 }
 
 /// Removes a tag.
-#[utoipa::path(delete, path = "/runs/{run_id}/tags/{key}", tag = "runs",
+#[utoipa::path(delete, path = "/runs/{run_id}/tags/{key}", tag = "runs", operation_id = "delete_run_tag",
     params(("run_id" = String, Path), ("key" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn delete_tag(
@@ -189,7 +189,7 @@ pub(super) async fn delete_tag(
 }
 
 /// Every measurement of one metric, by step.
-#[utoipa::path(get, path = "/runs/{run_id}/metrics/{key}", tag = "runs",
+#[utoipa::path(get, path = "/runs/{run_id}/metrics/{key}", tag = "runs", operation_id = "get_metric_history",
     params(("run_id" = String, Path), ("key" = String, Path)),
     responses((status = 200, body = Vec<Metric>), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn metric_history(
