@@ -12,14 +12,15 @@ export METRIA_BIN ?= $(CARGO_TARGET_DIR)/debug/metria
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
 
-demo: setup-demo ## Build, then train, validate, register and serve a model on real data
+demo: setup-demo ## Build, then train, validate, register and serve a model on real data (KEEP=1: leave the server on)
 	cargo build --profile demo -p metria-app
-	$(CARGO_TARGET_DIR)/demo/metria demo
+	$(CARGO_TARGET_DIR)/demo/metria demo $(if $(KEEP),--keep)
 
-test: setup-test test-data ## Run every test
-	cargo test --workspace
+test: setup-test test-data ## Run every test: with a private PostgreSQL, and a headless Chromium on the pages
+	scripts/with-postgres cargo test --workspace
+	$(PYTHON) -m pytest --quiet tests/browser
 
-check: setup-demo ## Format, lints, documentation
+check: setup-demo ## Format, lints, documentation, warnings as errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet

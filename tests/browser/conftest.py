@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import urllib.request
 
@@ -74,10 +75,9 @@ def browser(tmp_path_factory):
     ]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    binary = os.environ.get("METRIA_CHROMIUM")
-    if binary:
-        options.binary_location = binary
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(os.environ.get("METRIA_CHROMEDRIVER")))
+    chromedriver = shutil.which("chromedriver")
+    assert chromedriver, "chromedriver is missing; `make test` installs it"
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
     driver.set_page_load_timeout(60)
     yield driver
     driver.quit()
