@@ -1,5 +1,5 @@
-//! Learning, with scikit-learn's names, defaults and results: splits, preprocessing, trees and forests, metrics,
-//! and pipelines that take raw table rows.
+//! Learning, with scikit-learn's names, defaults and results: splits, preprocessing, forests and boosting,
+//! metrics, and pipelines that take raw table rows.
 //!
 //! Everything here is synchronous and parallel through rayon. A fitted model is the same to the last bit for one
 //! thread and for many: work is cut into fixed units, reductions run in index order, and every tree has a seeded

@@ -5,6 +5,7 @@
 ///
 /// # References
 /// Brent (1973), *Algorithms for Minimization without Derivatives*, chapter 5.
+#[expect(clippy::float_cmp, reason = "asks whether two points are one, not whether they are near")]
 pub(crate) fn minimize_bounded(f: impl Fn(f64) -> f64, low: f64, high: f64, tolerance: f64) -> f64 {
     const MOST_STEPS: usize = 500;
     let golden = 0.5 * (3.0 - 5.0_f64.sqrt());

@@ -46,7 +46,7 @@ pub(crate) fn quantile(sorted: &[f64], q: f64, method: QuantileMethod) -> f64 {
         }
         QuantileMethod::ClosestObservation => {
             let index = n * q - 1.5;
-            discrete(index, index.fract() == 0.0 && index.rem_euclid(2.0) == 1.0)
+            discrete(index, index.fract() == 0.0 && index.rem_euclid(2.0) >= 1.0)
         }
         QuantileMethod::InterpolatedInvertedCdf => between(0.0, 1.0),
         QuantileMethod::Hazen => between(0.5, 0.5),

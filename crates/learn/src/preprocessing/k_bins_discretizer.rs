@@ -114,7 +114,7 @@ impl KBinsDiscretizer {
     fn edges(&self, column: &[f64]) -> Vec<f64> {
         let sorted = sorted_present(column);
         let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
-        if low == high {
+        if low >= high {
             return vec![f64::NEG_INFINITY, f64::INFINITY];
         }
         let even = || linspace(low, high, self.n_bins + 1);

@@ -160,7 +160,7 @@ impl FittedOrdinalEncoder {
     /// When the number of columns differs from that of the fit, or a number stands for nothing.
     pub fn inverse_transform(&self, x: &Matrix<f64>) -> Result<Matrix<Option<&str>>> {
         check_n_features(OWNER, x.n_columns(), self.categories.len())?;
-        let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
+        let same = |a: f64, b: f64| a - b == 0.0 || (a.is_nan() && b.is_nan());
         let mut values = Vec::with_capacity(x.n_rows() * x.n_columns());
         for (j, categories) in self.categories.iter().enumerate() {
             let texts: Vec<Category<'_>> = categories.places().filter(|place| *place != Category::Missing).collect();

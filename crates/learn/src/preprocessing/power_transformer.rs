@@ -64,17 +64,13 @@ impl PowerTransformer {
     /// positive or a column is constant.
     pub fn fit(&self, x: &Matrix<f64>) -> Result<FittedPowerTransformer> {
         check_fit(OWNER, x, Missing::Allowed)?;
-        self.check_positive(x)?;
+        check_positive(self.method, x)?;
         let lambdas = (0..x.n_columns()).map(|j| self.lambda(j, x.column(j))).collect::<Result<Vec<f64>>>()?;
         let mut fitted = FittedPowerTransformer { lambdas, method: self.method, scaler: None };
         if self.standardize {
             fitted.scaler = Some(StandardScaler::default().fit(&fitted.powers(x))?);
         }
         Ok(fitted)
-    }
-
-    fn check_positive(&self, x: &Matrix<f64>) -> Result<()> {
-        check_positive(self.method, x)
     }
 
     fn lambda(&self, j: usize, column: &[f64]) -> Result<f64> {

@@ -175,7 +175,8 @@ impl FittedQuantileTransformer {
 
     fn is_end(&self, value: f64, end: f64, lower: bool) -> bool {
         match self.output_distribution {
-            OutputDistribution::Uniform => value == end,
+            OutputDistribution::Uniform if lower => value <= end,
+            OutputDistribution::Uniform => value >= end,
             OutputDistribution::Normal if lower => value - BOUNDS_THRESHOLD < end,
             OutputDistribution::Normal => value + BOUNDS_THRESHOLD > end,
         }
@@ -197,7 +198,7 @@ fn interpolate(at: f64, x: impl Fn(usize) -> f64, y: impl Fn(usize) -> f64, n: u
         return y(0);
     }
     let last = low - 1;
-    if last == n - 1 || x(last) == at {
+    if last == n - 1 || x(last) >= at {
         return y(last);
     }
     (y(low) - y(last)) / (x(low) - x(last)) * (at - x(last)) + y(last)

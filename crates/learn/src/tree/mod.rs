@@ -1,7 +1,7 @@
 //! Decision trees, grown as scikit-learn grows them: the same draws, the same splits, the same nodes.
 //!
-//! [`builder`] walks the nodes depth first and draws features; a [`criterion`] finds the best place to cut one feature.
-//! Features are replaced by their ranks first ([`ranks`]), so that sorting a node is sorting small integers.
+//! `builder` walks the nodes depth first and draws features; a `criterion` finds the best place to cut one feature.
+//! Features are replaced by their ranks first (`ranks`), so that sorting a node is sorting small integers.
 
 pub(crate) mod builder;
 pub(crate) mod criterion;

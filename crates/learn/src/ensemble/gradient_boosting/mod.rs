@@ -1,6 +1,6 @@
 //! Gradient boosting, scikit-learn's classic one: each tree follows the gradient of the loss left by those before it.
 //!
-//! [`stages`] grows the trees, a [`loss`] says what they follow and what their leaves are worth. Deliberately absent:
+//! `stages` grows the trees, a `loss` says what they follow and what their leaves are worth. Deliberately absent:
 //! other losses than log loss and squared error, early stopping, warm start, pruning and sample weights.
 //!
 //! # References
