@@ -5,6 +5,7 @@
 //! into each backend with its types; `log.rs` of each has what they do differently.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::duplicate_mod, reason = "the files in shared/ are compiled once for each database, with its types")]
 
 mod batch;
 mod migrations;

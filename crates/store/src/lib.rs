@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "testsuite")]
+#[cfg(any(test, feature = "testsuite"))]
 pub mod contract;
 pub mod error;
 pub mod experiments;

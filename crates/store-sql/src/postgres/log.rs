@@ -117,36 +117,27 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Writes measurements that are not there yet, in their order. The run is locked, so no other process writes them.
-async fn log_metrics(connection: &mut Connection, run_id: &str, metrics: &[Metric]) -> Result<()> {
-    let columns = Columns::new(metrics);
+/// Writes measurements that are not there yet, in their order, and the latest of each metric, in one round trip. The run
+/// is locked, so no other process writes them. The greatest (step, timestamp, value) is the latest; NaN, which is NULL
+/// here, is below every number.
+async fn log_metrics(connection: &mut Connection, run_id: &str, experiment_id: &str, batch: &Batch) -> Result<()> {
+    if batch.metrics.is_empty() {
+        return Ok(());
+    }
+    let (all, latest) = (Columns::new(&batch.metrics), Columns::new(&batch.latest));
     sqlx::query(
-        "INSERT INTO metrics (run_id, key, value, timestamp_ms, step)
-         SELECT $1, b.key, b.value, b.timestamp_ms, b.step
-         FROM unnest($2::text[], $3::float8[], $4::int8[], $5::int8[])
-             WITH ORDINALITY AS b (key, value, timestamp_ms, step, place)
-         WHERE NOT EXISTS (SELECT 1 FROM metrics m WHERE m.run_id = $1 AND m.key = b.key AND m.step = b.step
-             AND m.timestamp_ms = b.timestamp_ms AND m.value IS NOT DISTINCT FROM b.value)
-         ORDER BY b.place",
-    )
-    .bind(run_id)
-    .bind(columns.keys)
-    .bind(columns.values)
-    .bind(columns.timestamps_ms)
-    .bind(columns.steps)
-    .execute(connection)
-    .await
-    .map_err(backend)?;
-    Ok(())
-}
-
-/// The greatest (step, timestamp, value) is the latest; NaN, which is NULL here, is below every number.
-async fn set_latest(connection: &mut Connection, run_id: &str, experiment_id: &str, latest: &[Metric]) -> Result<()> {
-    let columns = Columns::new(latest);
-    sqlx::query(
-        "INSERT INTO latest_metrics AS there (run_id, experiment_id, key, value, timestamp_ms, step)
+        "WITH logged AS (
+             INSERT INTO metrics (run_id, key, value, timestamp_ms, step)
+             SELECT $1, b.key, b.value, b.timestamp_ms, b.step
+             FROM unnest($3::text[], $4::float8[], $5::int8[], $6::int8[])
+                 WITH ORDINALITY AS b (key, value, timestamp_ms, step, place)
+             WHERE NOT EXISTS (SELECT 1 FROM metrics m WHERE m.run_id = $1 AND m.key = b.key AND m.step = b.step
+                 AND m.timestamp_ms = b.timestamp_ms AND m.value IS NOT DISTINCT FROM b.value)
+             ORDER BY b.place
+         )
+         INSERT INTO latest_metrics AS there (run_id, experiment_id, key, value, timestamp_ms, step)
          SELECT $1, $2, b.key, b.value, b.timestamp_ms, b.step
-         FROM unnest($3::text[], $4::float8[], $5::int8[], $6::int8[]) AS b (key, value, timestamp_ms, step)
+         FROM unnest($7::text[], $8::float8[], $9::int8[], $10::int8[]) AS b (key, value, timestamp_ms, step)
          ON CONFLICT (run_id, key) DO UPDATE
          SET value = excluded.value, timestamp_ms = excluded.timestamp_ms, step = excluded.step
          WHERE excluded.step > there.step
@@ -156,10 +147,14 @@ async fn set_latest(connection: &mut Connection, run_id: &str, experiment_id: &s
     )
     .bind(run_id)
     .bind(experiment_id)
-    .bind(columns.keys)
-    .bind(columns.values)
-    .bind(columns.timestamps_ms)
-    .bind(columns.steps)
+    .bind(all.keys)
+    .bind(all.values)
+    .bind(all.timestamps_ms)
+    .bind(all.steps)
+    .bind(latest.keys)
+    .bind(latest.values)
+    .bind(latest.timestamps_ms)
+    .bind(latest.steps)
     .execute(connection)
     .await
     .map_err(backend)?;
@@ -196,10 +191,7 @@ pub(super) async fn write_batch(
     batch: &Batch,
 ) -> Result<()> {
     log_params(connection, run_id, experiment_id, &batch.params).await?;
-    if !batch.metrics.is_empty() {
-        log_metrics(connection, run_id, &batch.metrics).await?;
-        set_latest(connection, run_id, experiment_id, &batch.latest).await?;
-    }
+    log_metrics(connection, run_id, experiment_id, batch).await?;
     set_tags(connection, run_id, experiment_id, &batch.tags).await?;
     for input in &batch.inputs {
         log_input(connection, run_id, input).await?;

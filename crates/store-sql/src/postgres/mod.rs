@@ -13,6 +13,8 @@ mod models;
 mod rows;
 #[path = "../shared/runs.rs"]
 mod runs;
+#[path = "../shared/stages.rs"]
+mod stages;
 
 use crate::migrations::{self, POSTGRES};
 use crate::sql::Dialect;

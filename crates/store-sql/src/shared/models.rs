@@ -5,6 +5,7 @@
 
 use super::errors::{backend, damaged, insert};
 use super::rows::{get, groups, strings, tag};
+use super::stages::{change_stage, decision, record, transition};
 use super::{Connection, Row, SqlStore};
 use metria_core::ModelStage;
 use metria_store::models::is_in_use;
@@ -16,15 +17,15 @@ fn no_model(name: &str) -> Error {
     Error::NotFound { kind: "registered model", id: name.to_owned() }
 }
 
-fn no_version(name: &str, version: u32) -> Error {
+pub(super) fn no_version(name: &str, version: u32) -> Error {
     Error::NotFound { kind: "model version", id: format!("{name}/{version}") }
 }
 
-fn stage(name: &str) -> Result<ModelStage> {
+pub(super) fn stage(name: &str) -> Result<ModelStage> {
     name.parse().map_err(|_| damaged(format!("the stage `{name}`")))
 }
 
-fn number(value: i64) -> Result<u32> {
+pub(super) fn number(value: i64) -> Result<u32> {
     u32::try_from(value).map_err(|_| damaged(format!("the version {value}")))
 }
 
@@ -55,33 +56,6 @@ fn version(row: &Row) -> Result<ModelVersion> {
     })
 }
 
-fn transition(row: &Row) -> Result<StageTransition> {
-    Ok(StageTransition {
-        name: get(row, "name")?,
-        version: number(get(row, "version")?)?,
-        from_stage: stage(get(row, "from_stage")?)?,
-        to_stage: stage(get(row, "to_stage")?)?,
-        user_id: get(row, "user_id")?,
-        description: get(row, "description")?,
-        time_ms: get(row, "time_ms")?,
-    })
-}
-
-fn decision(row: &Row) -> Result<GateDecision> {
-    let checks: String = get(row, "checks")?;
-    let compared_with: Option<i64> = get(row, "compared_with")?;
-    Ok(GateDecision {
-        decision_id: get(row, "decision_id")?,
-        name: get(row, "name")?,
-        version: number(get(row, "version")?)?,
-        compared_with: compared_with.map(number).transpose()?,
-        passed: get(row, "passed")?,
-        reason: get(row, "reason")?,
-        checks: serde_json::from_str(&checks).map_err(|error| damaged(format!("gate checks: {error}")))?,
-        time_ms: get(row, "time_ms")?,
-    })
-}
-
 /// The models of a name, or all, by name.
 async fn models(connection: &mut Connection, name: Option<&str>) -> Result<Vec<RegisteredModel>> {
     let all = async |sql: &'static str, connection: &mut Connection| {
@@ -103,7 +77,11 @@ async fn models(connection: &mut Connection, name: Option<&str>) -> Result<Vec<R
 }
 
 /// A version of a model, or all, the newest first.
-async fn versions(connection: &mut Connection, name: &str, wanted: Option<u32>) -> Result<Vec<ModelVersion>> {
+pub(super) async fn versions(
+    connection: &mut Connection,
+    name: &str,
+    wanted: Option<u32>,
+) -> Result<Vec<ModelVersion>> {
     let all = async |table: &str, order: &str, connection: &mut Connection| {
         let condition = "name = $1 AND ($2 IS NULL OR version = $2)";
         let sql = AssertSqlSafe(format!("SELECT * FROM {table} WHERE {condition} ORDER BY {order}"));
@@ -119,7 +97,7 @@ async fn versions(connection: &mut Connection, name: &str, wanted: Option<u32>) 
     Ok(versions)
 }
 
-async fn one_version(connection: &mut Connection, name: &str, wanted: u32) -> Result<ModelVersion> {
+pub(super) async fn one_version(connection: &mut Connection, name: &str, wanted: u32) -> Result<ModelVersion> {
     versions(connection, name, Some(wanted)).await?.pop().ok_or_else(|| no_version(name, wanted))
 }
 
@@ -145,7 +123,7 @@ async fn touch(connection: &mut Connection, name: &str, now_ms: i64) -> Result<(
 }
 
 /// Writes the time of a change of a version and its model. `NotFound` when either is not there.
-async fn touch_version(connection: &mut Connection, name: &str, version: u32, now_ms: i64) -> Result<()> {
+pub(super) async fn touch_version(connection: &mut Connection, name: &str, version: u32, now_ms: i64) -> Result<()> {
     touch(connection, name, now_ms).await?;
     let touched = sqlx::query("UPDATE model_versions SET last_update_time_ms = $1 WHERE name = $2 AND version = $3")
         .bind(now_ms)
@@ -305,58 +283,6 @@ async fn delete_version(connection: &mut Connection, name: &str, version: u32, n
     Ok(())
 }
 
-/// Moves a version, whose model is locked, and writes the transition.
-async fn move_version(connection: &mut Connection, to: &StageTransition) -> Result<()> {
-    let from = one_version(connection, &to.name, to.version).await?.stage;
-    touch_version(connection, &to.name, to.version, to.time_ms).await?;
-    sqlx::query("UPDATE model_versions SET stage = $1 WHERE name = $2 AND version = $3")
-        .bind(to.to_stage.as_str())
-        .bind(&to.name)
-        .bind(i64::from(to.version))
-        .execute(&mut *connection)
-        .await
-        .map_err(backend)?;
-    sqlx::query(
-        "INSERT INTO stage_transitions (name, version, from_stage, to_stage, user_id, description, time_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(&to.name)
-    .bind(i64::from(to.version))
-    .bind(from.as_str())
-    .bind(to.to_stage.as_str())
-    .bind(&to.user_id)
-    .bind(&to.description)
-    .bind(to.time_ms)
-    .execute(connection)
-    .await
-    .map_err(backend)?;
-    Ok(())
-}
-
-async fn change_stage(
-    connection: &mut Connection,
-    to: &StageTransition,
-    archive_existing: bool,
-) -> Result<ModelVersion> {
-    touch_version(connection, &to.name, to.version, to.time_ms).await?;
-    if archive_existing && is_in_use(to.to_stage) {
-        let others: Vec<i64> = sqlx::query_scalar(
-            "SELECT version FROM model_versions WHERE name = $1 AND stage = $2 AND version <> $3 ORDER BY version",
-        )
-        .bind(&to.name)
-        .bind(to.to_stage.as_str())
-        .bind(i64::from(to.version))
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(backend)?;
-        for other in others {
-            move_version(connection, &to.archiving(number(other)?)).await?;
-        }
-    }
-    move_version(connection, to).await?;
-    one_version(connection, &to.name, to.version).await
-}
-
 async fn set_alias(connection: &mut Connection, name: &str, alias: &str, version: u32, now_ms: i64) -> Result<()> {
     touch_version(connection, name, version, now_ms).await?;
     sqlx::query(
@@ -381,30 +307,6 @@ async fn delete_alias(connection: &mut Connection, name: &str, alias: &str, now_
         .await
         .map_err(backend)?;
     if deleted.rows_affected() == 0 { Err(Error::NotFound { kind: "alias", id: alias.to_owned() }) } else { Ok(()) }
-}
-
-async fn record(connection: &mut Connection, decision: &GateDecision) -> Result<()> {
-    let there = versions(connection, &decision.name, Some(decision.version)).await?;
-    if there.is_empty() {
-        return Err(no_version(&decision.name, decision.version));
-    }
-    let checks = serde_json::to_string(&decision.checks).map_err(|error| damaged(error.to_string()))?;
-    sqlx::query(
-        "INSERT INTO gate_decisions (decision_id, name, version, compared_with, passed, reason, checks, time_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(&decision.decision_id)
-    .bind(&decision.name)
-    .bind(i64::from(decision.version))
-    .bind(decision.compared_with.map(i64::from))
-    .bind(decision.passed)
-    .bind(&decision.reason)
-    .bind(&checks)
-    .bind(decision.time_ms)
-    .execute(connection)
-    .await
-    .map_err(|error| insert(error, "gate decision", &decision.decision_id))?;
-    Ok(())
 }
 
 #[async_trait::async_trait]

@@ -7,13 +7,14 @@ use super::log::{check_experiment, lock_run, set_tags, write_batch};
 use super::rows::{get, groups, param, query, tag};
 use super::{Connection, DIALECT, OF_RUNS, Row, SqlStore, id_list};
 use crate::batch::{Batch, last_tags};
-use crate::search::{Segment, lifecycle_name, page, segments};
+use crate::search::{Segment, is_few, lifecycle_name, page, probe, segments};
+use crate::sql::Dialect;
 use metria_store::text::{check_tags, check_texts};
 use metria_store::{
     DatasetInput, Entity, Error, Lifecycle, LogBatch, Metric, OrderBy, Page, PageToken, Result, Run, RunInfo, RunQuery,
     RunStatus, RunStore, SortValue, Tag,
 };
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row as _};
 
 pub(super) fn not_found(run_id: &str) -> Error {
     Error::NotFound { kind: "run", id: run_id.to_owned() }
@@ -107,15 +108,33 @@ fn place(query: &RunQuery, segment: Segment, row: &Row) -> Result<PageToken> {
     Ok(PageToken::new(query, keys.collect::<Result<_>>()?, get(row, "start_time_ms")?, get(row, "run_id")?))
 }
 
+/// The condition that the fewest runs fulfil, when those are few. Only SQLite needs to be told.
+async fn few(connection: &mut Connection, run_query: &RunQuery) -> Result<Option<usize>> {
+    if DIALECT != Dialect::Sqlite {
+        return Ok(None);
+    }
+    let mut fewest: Option<(i64, usize)> = None;
+    for at in 0..run_query.conditions.len() {
+        let Some(sql) = probe(run_query, at) else { continue };
+        let row = query(sql).fetch_one(&mut *connection).await.map_err(backend)?;
+        let count: i64 = row.try_get(0).map_err(backend)?;
+        if is_few(count) && fewest.is_none_or(|(least, _)| count < least) {
+            fewest = Some((count, at));
+        }
+    }
+    Ok(fewest.map(|(_, at)| at))
+}
+
 async fn search(connection: &mut Connection, run_query: &RunQuery) -> Result<Page<Run>> {
     let after = PageToken::of(run_query)?;
     // One more than asked for tells whether there is a next page.
     let wanted = run_query.limit.saturating_add(1);
     let mut rows: Vec<(Segment, Row)> = Vec::new();
-    for segment in segments(run_query, after.as_ref()) {
-        let sql = page(DIALECT, run_query, *segment, after.as_ref(), wanted - rows.len());
+    let few = few(connection, run_query).await?;
+    for segment in segments(run_query, after.as_ref(), few) {
+        let sql = page(DIALECT, run_query, segment, after.as_ref(), wanted - rows.len());
         let found = query(sql).persistent(super::KEEPS_PLANS).fetch_all(&mut *connection).await.map_err(backend)?;
-        rows.extend(found.into_iter().map(|row| (*segment, row)));
+        rows.extend(found.into_iter().map(|row| (segment, row)));
         if rows.len() >= wanted {
             break;
         }

@@ -13,6 +13,8 @@ mod models;
 mod rows;
 #[path = "../shared/runs.rs"]
 mod runs;
+#[path = "../shared/stages.rs"]
+mod stages;
 
 use crate::migrations::{self, SQLITE};
 use crate::options::{Durability, StoreOptions};
@@ -70,11 +72,12 @@ impl SqliteStore {
         if let Some(pages) = page_limit {
             settings = settings.pragma("max_page_count", pages.to_string());
         }
-        let link = SqliteLink { settings };
-        let mut connection = link.open().await?;
+        let mut connection = SqliteConnection::connect_with(&settings).await.map_err(backend)?;
         migrate(&mut connection, path).await?;
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(reader_settings).await.map_err(backend)?;
+        // A file that has gone is not made anew.
+        let link = SqliteLink { settings: settings.create_if_missing(false) };
         Ok(Self { readers, writer: Writer::start(link, connection) })
     }
 

@@ -28,9 +28,9 @@ pub(crate) async fn sqlite() -> Opened {
 /// The URL of the PostgreSQL that `scripts/with-postgres` started.
 #[expect(clippy::disallowed_methods, reason = "the script tells the tests its server by the environment")]
 pub(crate) fn postgres_server() -> String {
-    std::env::var("METRIA_TEST_POSTGRES").unwrap_or_else(|_| {
-        panic!("this test needs PostgreSQL: run `make test`, or `scripts/with-postgres cargo test -p metria-store-sql`")
-    })
+    std::env::var("METRIA_TEST_POSTGRES").expect(
+        "METRIA_TEST_POSTGRES: this test needs PostgreSQL; run `make test` or `scripts/with-postgres cargo test`",
+    )
 }
 
 /// A schema of a test's own, so that tests run side by side.

@@ -31,7 +31,7 @@ async fn check_integrity(path: &Path) {
 }
 
 async fn refused(url: &str, kind: ErrorKind, words: &str) {
-    let error = open(url).await.err().unwrap_or_else(|| panic!("{url} must be refused"));
+    let error = open(url).await.err().expect("the store must be refused");
     assert_eq!(error.kind(), kind, "{error}");
     assert!(error.to_string().contains(words), "`{error}` must say `{words}`");
 }

@@ -12,7 +12,10 @@ async fn matching(store: &dyn Store, conditions: &[(Entity, &str, Comparison)]) 
         key: (*key).to_owned(),
         comparison: comparison.clone(),
     });
-    let mut numbers = found(store, &RunQuery { conditions: conditions.collect(), ..query(100) }).await;
+    let everywhere = RunQuery { conditions: conditions.collect(), ..query(100) };
+    let within = RunQuery { experiment_ids: vec!["1".to_owned()], ..everywhere.clone() };
+    let mut numbers = found(store, &everywhere).await;
+    assert_eq!(found(store, &within).await, numbers, "in the experiment as everywhere: {within:?}");
     numbers.sort_unstable();
     numbers
 }

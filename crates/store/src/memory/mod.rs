@@ -6,6 +6,8 @@ mod like;
 mod models;
 mod runs;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Result};
 use crate::experiments::Experiment;

@@ -2,6 +2,8 @@
 //!
 //! A page begins after the place of the last run of the page before, by value (keyset). When the first order looks at a
 //! metric, param or tag, a search has two segments: the runs that have it, along its index, then those that have not.
+//! On SQLite, which knows nothing of how often a value occurs, a condition that few runs fulfil leads instead: [`probe`]
+//! counts them, and the search looks at those only. PostgreSQL decides that by its statistics.
 
 use crate::sql::{Dialect, Sql, Value};
 use metria_store::{Comparison, Condition, Entity, Lifecycle, OrderBy, PageToken, RunQuery, SortValue};
@@ -18,20 +20,62 @@ pub(crate) enum Segment {
     With,
     /// The runs that have not.
     Without,
+    /// The few runs that fulfil the condition at this place.
+    Few(usize),
 }
 
+/// So many runs are few: they are looked up and sorted faster than an order is walked in search of them.
+const FEW: usize = 1_000;
+
 /// The segments of a search from a place on, in the order of the result.
-pub(crate) fn segments(query: &RunQuery, after: Option<&PageToken>) -> &'static [Segment] {
-    let walks_index = query.order_by.first().is_some_and(|order| match order.entity {
+pub(crate) fn segments(query: &RunQuery, after: Option<&PageToken>, few: Option<usize>) -> Vec<Segment> {
+    if let Some(few) = few {
+        return vec![Segment::Few(few)];
+    }
+    let walks_index = query.order_by.first().is_some_and(|order| is_indexed(query, order.entity));
+    match after.and_then(|after| after.keys.first()) {
+        _ if !walks_index => vec![Segment::Whole],
+        Some(SortValue::Missing) => vec![Segment::Without],
+        _ => vec![Segment::With, Segment::Without],
+    }
+}
+
+/// Whether an index leads to the values of an entity within the experiments of a search.
+fn is_indexed(query: &RunQuery, entity: Entity) -> bool {
+    match entity {
         Entity::Metric => true,
         Entity::Param | Entity::Tag => query.experiment_ids.len() == 1,
         Entity::Attribute | Entity::Dataset => false,
-    });
-    match after.and_then(|after| after.keys.first()) {
-        _ if !walks_index => &[Segment::Whole],
-        Some(SortValue::Missing) => &[Segment::Without],
-        _ => &[Segment::With, Segment::Without],
     }
+}
+
+/// The SQL that counts the runs that fulfil the condition at a place, but not further than tells few from many; nothing
+/// when no index leads to them.
+pub(crate) fn probe(query: &RunQuery, at: usize) -> Option<Sql> {
+    let Condition { entity, key: _, comparison } = &query.conditions[at];
+    let by_index = match comparison {
+        Comparison::NumberEquals(_)
+        | Comparison::Greater(_)
+        | Comparison::GreaterOrEqual(_)
+        | Comparison::Less(_)
+        | Comparison::LessOrEqual(_)
+        | Comparison::TextEquals(_)
+        | Comparison::In(_)
+        | Comparison::IsNotNull => is_indexed(query, *entity),
+        _ => false,
+    };
+    let table = table(*entity).filter(|_| by_index)?;
+    let mut search =
+        Search { dialect: Dialect::Sqlite, query, segment: Segment::Few(at), after: None, sql: Sql::default() };
+    search.sql.push(format!("SELECT count(*) FROM (SELECT 1 FROM {table} w WHERE 1 = 1"));
+    search.fulfils(at);
+    search.sql.push(format!(" LIMIT {})", FEW + 1));
+    Some(search.sql)
+}
+
+/// Whether a count of [`probe`] is of few runs.
+pub(crate) fn is_few(count: i64) -> bool {
+    usize::try_from(count).is_ok_and(|count| count <= FEW)
 }
 
 /// The table of an entity that has rows of its own.
@@ -155,19 +199,22 @@ impl Search<'_> {
         }
         self.sql.push(" FROM ");
         let first = self.query.order_by.first().and_then(|order| table(order.entity));
-        match (self.segment, first) {
-            // SQLite keeps the order of a CROSS JOIN: along the index, to each entry its run.
-            (Segment::With, Some(table)) => {
-                let join = if self.dialect == Dialect::Sqlite { "CROSS JOIN" } else { "JOIN" };
-                self.sql.push(format!("{table} o0 {join} runs r ON r.run_id = o0.run_id"));
+        let few = match self.segment {
+            Segment::Few(at) => table(self.query.conditions[at].entity),
+            _ => None,
+        };
+        // SQLite keeps the order of a CROSS JOIN: along the index, to each entry its run.
+        let join = if self.dialect == Dialect::Sqlite { "CROSS JOIN" } else { "JOIN" };
+        match (few, first) {
+            (Some(table), _) => self.sql.push(format!("{table} w {join} runs r ON r.run_id = w.run_id")),
+            (None, Some(table)) if self.segment == Segment::With => {
+                self.sql.push(format!("{table} o0 {join} runs r ON r.run_id = o0.run_id"))
             }
-            _ => {
-                self.sql.push("runs r");
-            }
-        }
+            _ => self.sql.push("runs r"),
+        };
         for (at, order) in self.query.order_by.iter().enumerate() {
             let Some(table) = table(order.entity) else { continue };
-            if at > 0 || self.segment == Segment::Whole {
+            if at > 0 || matches!(self.segment, Segment::Whole | Segment::Few(_)) {
                 self.sql.push(format!(" LEFT JOIN {table} o{at} ON o{at}.run_id = r.run_id AND o{at}.key = "));
                 self.sql.words(&order.key);
             }
@@ -186,9 +233,26 @@ impl Search<'_> {
         if let Some(lifecycle) = query.lifecycle {
             self.sql.push(" AND r.lifecycle = ").words(lifecycle_name(lifecycle));
         }
-        for condition in &query.conditions {
+        for (at, condition) in query.conditions.iter().enumerate() {
+            if self.segment == Segment::Few(at) {
+                self.fulfils(at);
+            } else {
+                self.sql.push(" AND ");
+                self.condition(condition);
+            }
+        }
+    }
+
+    /// Restricts the rows `w` to those that fulfil the condition at a place.
+    fn fulfils(&mut self, at: usize) {
+        let Condition { key, comparison, .. } = &self.query.conditions[at];
+        if let Some(experiment) = self.one_experiment().map(str::to_owned) {
+            self.sql.push(" AND w.experiment_id = ").words(experiment);
+        }
+        self.sql.push(" AND w.key = ").words(key);
+        if *comparison != Comparison::IsNotNull {
             self.sql.push(" AND ");
-            self.condition(condition);
+            self.comparison("w.value", comparison);
         }
     }
 
@@ -197,7 +261,7 @@ impl Search<'_> {
         let Some(table) = table(first.entity) else { return };
         let present = present(first.entity, "o0.value");
         match self.segment {
-            Segment::Whole => {}
+            Segment::Whole | Segment::Few(_) => {}
             Segment::With => {
                 if let Some(experiment) = self.one_experiment().map(str::to_owned) {
                     self.sql.push(" AND o0.experiment_id = ").words(experiment);
@@ -300,7 +364,7 @@ impl Search<'_> {
         let keys: &[Key] = match self.segment {
             // All of its runs lack the first key.
             Segment::Without => &keys[1..],
-            Segment::Whole | Segment::With => keys,
+            Segment::Whole | Segment::With | Segment::Few(_) => keys,
         };
         // The segment is entered at its first run when the page before ended in the one before it.
         let ended_before = self.segment == Segment::Without
@@ -395,3 +459,6 @@ fn glob(pattern: &str) -> String {
     }
     glob
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ const QUEUE: usize = 1_024;
 /// Most requests in one commit, so that the first of them does not wait for long.
 const GROUP: usize = 256;
 /// Waits between the tries of a group whose connection is lost.
-const WAITS_MS: [u64; 5] = [50, 150, 400, 900, 1_500];
+const WAITS_MS: [u64; 5] = if cfg!(test) { [0; 5] } else { [50, 150, 400, 900, 1_500] };
 
 /// What the writer asks of a database.
 pub(crate) trait Link: Send + Sync + 'static {
@@ -96,10 +96,11 @@ impl<C: Send + 'static, A: Send + Sync, T: Send> Job<C> for Request<C, A, T> {
 }
 
 type Group<C> = Vec<Box<dyn Job<C>>>;
+type Queue<C> = mpsc::Sender<Box<dyn Job<C>>>;
 
 /// The queue in front of the writing connection.
 pub(crate) struct Writer<L: Link> {
-    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job<L::Connection>>>>>,
+    jobs: Mutex<Option<Queue<L::Connection>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -329,3 +330,6 @@ async fn commit<L: Link>(slot: &mut Option<L::Connection>) -> Tried {
     }
     Tried::Failed(error)
 }
+
+#[cfg(test)]
+mod tests;
