@@ -2,7 +2,8 @@
 
 usage: python scripts/golden_datasets.py OUTPUT_FOLDER
 
-With METRIA_ADULT naming a folder that holds adult_train.csv (UCI Adult), adult_ord_train.csv is written too.
+With METRIA_ADULT naming a folder that holds adult_train.csv (UCI Adult), adult_ord_train.csv is written too: its texts
+as numbers, its target as 0 and 1. A folder without that file is an error.
 """
 
 import csv

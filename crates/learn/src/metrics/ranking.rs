@@ -88,16 +88,17 @@ pub fn roc_auc_score(
     max_fpr: Option<f64>,
 ) -> Result<f64> {
     let curve = roc_curve(y_true, score, sample_weight, true)?;
-    let Some(most) = max_fpr.filter(|most| *most != 1.0) else {
-        return Ok(auc(&curve.x, &curve.y));
-    };
-    if !(most > 0.0 && most < 1.0) {
+    let most = max_fpr.unwrap_or(1.0);
+    if !(most > 0.0 && most <= 1.0) {
         return Err(Error::Parameter {
             owner: "roc_auc_score",
             name: "max_fpr".to_owned(),
             allowed: "a float in the range (0.0, 1.0]".to_owned(),
             got: most.to_string(),
         });
+    }
+    if most >= 1.0 {
+        return Ok(auc(&curve.x, &curve.y));
     }
     if curve.x.iter().chain(&curve.y).any(|rate| rate.is_nan()) {
         return Ok(f64::NAN);

@@ -51,7 +51,7 @@ fn boosting_equals_scikit_learns() {
     }
 }
 
-fn small(params: Value) -> GradientBoostingClassifier {
+fn small(params: &Value) -> GradientBoostingClassifier {
     let mut boosting =
         classifier(&json!({"n_estimators": 8, "subsample": 0.7, "max_features": 0.5, "random_state": 4}));
     for (name, value) in params.as_object().expect("params") {
@@ -65,7 +65,7 @@ fn the_number_of_threads_does_not_matter() {
     for (name, k) in [("wine", 3), ("breast_cancer", 2)] {
         let (x, y) = classes(name);
         assert_same_for_any_threads(|| {
-            let fitted = small(json!({})).fit(&x, &y, k).expect("a fit");
+            let fitted = small(&json!({})).fit(&x, &y, k).expect("a fit");
             let proba = fitted.predict_proba(&x).expect("probabilities");
             (fitted.scores().clone(), fitted, proba)
         });
@@ -81,7 +81,7 @@ fn the_number_of_threads_does_not_matter() {
 fn a_row_alone_is_predicted_as_in_a_table() {
     for (name, k) in [("wine", 3), ("breast_cancer", 2)] {
         let (x, y) = classes(name);
-        let fitted = small(json!({})).fit(&x, &y, k).expect("a fit");
+        let fitted = small(&json!({})).fit(&x, &y, k).expect("a fit");
         let proba = fitted.predict_proba(&x).expect("probabilities");
         for (row, expected) in proba.chunks(k).enumerate().step_by(11) {
             let features: Vec<f32> = (0..x.n_columns()).map(|j| x.get(row, j)).collect();
@@ -112,7 +112,7 @@ fn the_training_loss_falls_and_unseen_rows_are_scored() {
 #[test]
 fn no_learning_predicts_the_prior() {
     let (x, y) = classes("wine");
-    let fitted = small(json!({"learning_rate": 0.0})).fit(&x, &y, 3).expect("a fit");
+    let fitted = small(&json!({"learning_rate": 0.0})).fit(&x, &y, 3).expect("a fit");
     let proba = fitted.predict_proba(&x).expect("probabilities");
     for (class, got) in proba[..3].iter().enumerate() {
         let share = y.iter().filter(|&&y| y as usize == class).count() as f64 / y.len() as f64;
@@ -123,19 +123,19 @@ fn no_learning_predicts_the_prior() {
 #[test]
 fn importances_are_shares() {
     let (x, y) = classes("breast_cancer");
-    let importances = small(json!({})).fit(&x, &y, 2).expect("a fit").feature_importances();
+    let importances = small(&json!({})).fit(&x, &y, 2).expect("a fit").feature_importances();
     assert_eq!(importances.len(), x.n_columns());
     assert!(importances.iter().all(|share| (0.0..=1.0).contains(share)));
     assert!((importances.iter().sum::<f64>() - 1.0).abs() < 1e-12);
     let constant = Matrix::from_columns(4, 1, vec![1.0_f32; 4]);
-    let flat = small(json!({})).fit(&constant, &[0, 1, 0, 1], 2).expect("a fit");
+    let flat = small(&json!({})).fit(&constant, &[0, 1, 0, 1], 2).expect("a fit");
     assert_eq!(flat.feature_importances(), [0.0], "nothing was split");
 }
 
 #[test]
 fn stored_boosting_predicts_the_same_and_damage_is_refused() {
     let (x, y) = classes("wine");
-    let fitted = small(json!({})).fit(&x, &y, 3).expect("a fit");
+    let fitted = small(&json!({})).fit(&x, &y, 3).expect("a fit");
     let json = serde_json::to_value(&fitted).expect("JSON");
     let read =
         |json: &Value| -> FittedGradientBoostingClassifier { serde_json::from_value(json.clone()).expect("readable") };

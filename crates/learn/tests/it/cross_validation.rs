@@ -35,6 +35,13 @@ pub(crate) fn described(model: &str) -> RandomForestClassifier {
     forest
 }
 
+/// The whole numbers in a description, in their order.
+pub(crate) fn whole_numbers<const N: usize>(description: &str) -> [u32; N] {
+    let numbers = description.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let numbers: Vec<u32> = numbers.map(|digits| digits.parse().expect("a number")).collect();
+    numbers.try_into().unwrap_or_else(|numbers| panic!("{description}: {N} numbers are expected; got {numbers:?}"))
+}
+
 /// What the folds gave: accuracy of each, and probabilities of every row by the forest that did not see it.
 pub(crate) struct CrossValidation {
     pub(crate) accuracy: Vec<f64>,

@@ -3,7 +3,7 @@
 use crate::common::{
     assert_all_close, assert_close, assert_same_for_any_threads, codes, float, floats, golden, integers, known_keys,
 };
-use crate::cross_validation::{classes, cross_validate, described, n_classes, numbers};
+use crate::cross_validation::{classes, cross_validate, described, n_classes, numbers, whole_numbers};
 use metria_learn::Matrix;
 use metria_learn::ensemble::{FittedRandomForestRegressor, MaxFeatures, RandomForestClassifier, RandomForestRegressor};
 use metria_learn::metrics::{
@@ -33,6 +33,12 @@ fn assert_tree(got: &Tree, expected: &Value, what: &str) {
     for (node, (got, expected)) in got.impurity.iter().zip(floats(&expected["impurity"])).enumerate() {
         assert!((got - expected).abs() < 1e-11, "{what}: impurity of node {node}");
     }
+}
+
+#[test]
+fn every_case_is_read() {
+    let known = ["_about", "rf_exact", "cv_end_to_end", "bands", "rf_regressor", "gbdt_sklearn"];
+    known_keys(&golden("forests.json"), &known);
 }
 
 #[test]
@@ -75,15 +81,17 @@ fn cross_validation_end_to_end() {
         known_keys(case, &["dataset", "model", "cv", "fold_accuracy", "mean", "std", "oof_pred", "report", "auc"]);
         let (x, y) = classes(name);
         let forest = described(case["model"].as_str().expect("a model"));
-        assert_eq!(case["cv"], "StratifiedKFold(5,shuffle=True,random_state=42)", "{name}");
-        let folds = StratifiedKFold::new(5).shuffled(42).split(&y).expect("folds");
+        let cv = case["cv"].as_str().expect("a split");
+        assert!(cv.starts_with("StratifiedKFold(") && cv.contains("shuffle=True"), "no test knows the split {cv}");
+        let [n_splits, seed] = whole_numbers(cv);
+        let folds = StratifiedKFold::new(n_splits as usize).shuffled(seed).split(&y).expect("folds");
         let result = cross_validate(&forest, &x, &y, &folds);
         assert_all_close(&result.accuracy, &floats(&case["fold_accuracy"]), 1e-12, name);
         let predicted = result.predicted();
         assert_eq!(predicted, codes(&case["oof_pred"]), "{name}");
         let mean = result.mean_accuracy();
         assert_close(mean, float(&case["mean"]), 1e-12, name);
-        let std = (result.accuracy.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / 5.0).sqrt();
+        let std = (result.accuracy.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / folds.len() as f64).sqrt();
         assert_close(std, float(&case["std"]), 1e-12, name);
         assert_report(&y, &predicted, &case["report"], name);
         let auc = if result.n_classes == 2 {
@@ -134,26 +142,30 @@ fn acceptance_bands() {
         let model = case["model"].as_str().expect("a model");
         known_keys(case, &["dataset", "model", "means", "min", "max"]);
         let means = floats(&case["means"]);
-        let got: Vec<f64> = match model {
-            "RF(100,depth 10) 5-fold seed 42, forest seeds 0..7" => {
-                let (x, y) = classes(name);
-                let folds = StratifiedKFold::new(5).shuffled(42).split(&y).expect("folds");
-                let accuracy = |random_state| {
-                    let forest = RandomForestClassifier { max_depth: Some(10), random_state, ..Default::default() };
-                    cross_validate(&forest, &x, &y, &folds).mean_accuracy()
+        let got = if model.starts_with("RF(") {
+            let [n_estimators, max_depth, n_splits, fold_seed, first, last] = whole_numbers(model);
+            let (x, y) = classes(name);
+            let folds = StratifiedKFold::new(n_splits as usize).shuffled(fold_seed).split(&y).expect("folds");
+            let accuracy = |random_state| {
+                let forest = RandomForestClassifier {
+                    n_estimators: n_estimators as usize,
+                    max_depth: Some(max_depth as usize),
+                    random_state,
+                    ..Default::default()
                 };
-                (0..8).map(accuracy).collect()
-            }
-            "RF regressor(100) R2, KFold(5,shuffle,42), seeds 0..4" => {
-                let (x, y) = numbers(name);
-                let folds = KFold::new(5).shuffled(42).split(y.len()).expect("folds");
-                (0..5)
-                    .map(|seed| {
-                        mean_r2(&RandomForestRegressor { random_state: seed, ..Default::default() }, &x, &y, &folds)
-                    })
-                    .collect()
-            }
-            other => panic!("no test knows the model {other}"),
+                cross_validate(&forest, &x, &y, &folds).mean_accuracy()
+            };
+            (first..=last).map(accuracy).collect::<Vec<f64>>()
+        } else {
+            let settings = model.strip_prefix("RF regressor(").expect("a model that this test knows");
+            let [n_estimators, _, n_splits, fold_seed, first, last] = whole_numbers(settings);
+            let (x, y) = numbers(name);
+            let folds = KFold::new(n_splits as usize).shuffled(fold_seed).split(y.len()).expect("folds");
+            let r2 = |random_state| {
+                let n_estimators = n_estimators as usize;
+                mean_r2(&RandomForestRegressor { n_estimators, random_state, ..Default::default() }, &x, &y, &folds)
+            };
+            (first..=last).map(r2).collect()
         };
         assert_all_close(&got, &means, 1e-9, &format!("{name}, {model}"));
         let (low, high) = got.iter().fold((f64::MAX, f64::MIN), |(low, high), &mean| (low.min(mean), high.max(mean)));

@@ -9,4 +9,6 @@ mod cross_validation;
 mod forests;
 mod metrics;
 mod pipeline;
+mod preprocessing;
+mod preprocessing_properties;
 mod splits;

@@ -1,6 +1,6 @@
 //! Scores, curves and reports to the twelfth digit.
 
-use crate::common::{assert_all_close, assert_close, codes, float, floats, golden};
+use crate::common::{assert_all_close, assert_close, codes, float, floats, golden, known_keys};
 use metria_core::Labels;
 use metria_learn::metrics::*;
 use serde_json::{Value, json};
@@ -65,6 +65,27 @@ impl<'a> Case<'a> {
     }
 }
 
+#[test]
+fn every_case_is_read() {
+    known_keys(&golden("metrics.json"), &["_about", "binary", "multiclass", "regression", "edge", "ndcg"]);
+    let reports = golden("classification_report.json");
+    known_keys(&reports, &["_about", "rule", "cases"]);
+    let averages =
+        ["prfs", "fbeta2", "jaccard"].map(|score| ["micro", "macro", "weighted"].map(|of| format!("{score}_{of}")));
+    let averages = averages.concat();
+    let inputs = ["name", "y_true", "y_pred", "kwargs"];
+    let matrices =
+        ["confusion_matrix", "confusion_matrix_norm_true", "confusion_matrix_norm_pred", "confusion_matrix_norm_all"];
+    let scores = ["report", "text_zero_division_0", "accuracy", "balanced_accuracy", "mcc", "kappa"];
+    let averages: Vec<&str> = averages.iter().map(String::as_str).collect();
+    let known = [&inputs[..], &matrices, &scores, &averages].concat();
+    for case in reports["cases"].as_array().expect("cases") {
+        known_keys(case, &known);
+        known_keys(&case["kwargs"], &["labels", "target_names", "sample_weight", "digits"]);
+        known_keys(&case["report"], &["warn", "0", "1", "nan", "text_zero_division_0"]);
+    }
+}
+
 fn zero_divisions() -> [(&'static str, ZeroDivision); 4] {
     [("warn", ZeroDivision::Zero), ("0", ZeroDivision::Zero), ("1", ZeroDivision::One), ("nan", ZeroDivision::Nan)]
 }
@@ -123,6 +144,7 @@ fn scores_of_classes() {
             None => full.clone(),
         };
         let compare = |got: &[Vec<f64>], key: &str| {
+            assert_eq!(got.len(), rows(&golden[key]).len(), "{name}, {key}");
             for (got, expected) in got.iter().zip(rows(&golden[key])) {
                 assert_all_close(got, &expected, 1e-12, &format!("{name}, {key}"));
             }
@@ -156,6 +178,26 @@ fn positives(value: &Value) -> Vec<bool> {
 fn binary_curves_and_areas() {
     for case in golden("metrics.json")["binary"].as_array().expect("cases") {
         let name = case["name"].as_str().expect("a name");
+        known_keys(
+            case,
+            &[
+                "name",
+                "y",
+                "score",
+                "sample_weight",
+                "roc_curve_drop_True",
+                "roc_curve_drop_False",
+                "roc_auc",
+                "roc_auc_max_fpr_0.2",
+                "pr_curve",
+                "average_precision",
+                "pr_auc_trapezoid",
+                "log_loss",
+                "brier",
+                "calibration_uniform",
+                "calibration_quantile",
+            ],
+        );
         let (y, score) = (positives(&case["y"]), floats(&case["score"]));
         let weights = case.get("sample_weight").map(floats);
         let w = weights.as_deref();
@@ -202,6 +244,20 @@ fn multiclass_scores() {
     let (y, proba) = (codes(&case["y"]), rows(&case["proba"]));
     let n_classes = proba[0].len();
     let proba = proba.concat();
+    known_keys(
+        case,
+        &[
+            "y",
+            "proba",
+            "log_loss",
+            "top2",
+            "brier_multiclass",
+            "roc_auc_ovr_macro",
+            "roc_auc_ovr_weighted",
+            "roc_auc_ovo_macro",
+            "roc_auc_ovo_weighted",
+        ],
+    );
     let check = |key: &str, got: metria_learn::Result<f64>| {
         assert_close(got.expect("a score"), float(&case[key]), 1e-12, key);
     };
@@ -217,6 +273,7 @@ fn multiclass_scores() {
 #[test]
 fn regression_scores() {
     let case = &golden("metrics.json")["regression"];
+    known_keys(case, &["y", "pred", "w", "plain", "weighted", "constant_truth_r2", "constant_truth_r2_bad"]);
     let (y, pred, w) = (floats(&case["y"]), floats(&case["pred"]), floats(&case["w"]));
     for (key, weights) in [("plain", None), ("weighted", Some(w.as_slice()))] {
         let scores = RegressionScores::new(&y, &pred, weights).expect("scores");
@@ -245,12 +302,15 @@ fn regression_scores() {
 #[test]
 fn edge_cases_and_ranking() {
     let metrics = golden("metrics.json");
+    known_keys(&metrics["edge"], &["log_loss_hard_wrong", "roc_auc_single_class", "roc_auc_single_class_value"]);
     let hard = &metrics["edge"]["log_loss_hard_wrong"];
+    known_keys(hard, &["y", "p", "value", "rule"]);
     let proba: Vec<f64> = floats(&hard["p"]).iter().flat_map(|p| [1.0 - p, *p]).collect();
     assert_close(log_loss(&codes(&hard["y"]), &proba, 2, None).expect("a loss"), float(&hard["value"]), 1e-12, "hard");
     let single = roc_auc_score(&[true, true], &[0.1, 0.9], None, None).expect("an area");
     assert_close(single, float(&metrics["edge"]["roc_auc_single_class_value"]), 0.0, "one class");
     let ndcg = &metrics["ndcg"];
+    known_keys(ndcg, &["y", "s", "ndcg", "ndcg3", "dcg"]);
     let (y, s) = (rows(&ndcg["y"]).concat(), rows(&ndcg["s"]).concat());
     assert_close(ndcg_score(&y, &s, None), float(&ndcg["ndcg"]), 1e-12, "ndcg");
     assert_close(ndcg_score(&y, &s, Some(3)), float(&ndcg["ndcg3"]), 1e-12, "ndcg3");

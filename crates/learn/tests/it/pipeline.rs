@@ -3,7 +3,7 @@
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use metria_core::{Cell, Labels};
 use metria_learn::pipeline::{Estimator, FittedPipeline, TabularPipeline, engineer_features};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 fn table(n: usize) -> (RecordBatch, Labels) {
@@ -157,6 +157,49 @@ fn a_stored_pipeline_predicts_the_same() {
     assert_eq!(again.predict_proba(&x).expect("answers"), model.predict_proba(&x).expect("answers"));
     assert_eq!(again.to_bytes(), bytes);
     assert_eq!(again.target(), "risk");
+}
+
+/// `stored/pipeline_v1.bin` was written by the first version of this program, with the answers beside it.
+#[test]
+fn a_pipeline_of_format_version_1_is_read_and_predicts_as_it_did() {
+    let bytes = include_bytes!("stored/pipeline_v1.bin");
+    let expected: Value = serde_json::from_str(include_str!("stored/pipeline_v1.json")).expect("JSON");
+    let model = FittedPipeline::from_bytes(bytes).expect("readable");
+    assert_eq!(json!(model.feature_names_out()), expected["feature_names_out"]);
+    for answer in expected["answers"].as_array().expect("answers") {
+        let cell = |value: &Value| match value {
+            Value::String(text) => Cell::Text(text.clone().leak()),
+            Value::Number(number) => Cell::Number(number.as_f64().expect("a number")),
+            Value::Bool(flag) => Cell::Boolean(*flag),
+            _ => Cell::Missing,
+        };
+        let row: Vec<Cell<'_>> = answer["row"].as_array().expect("a row").iter().map(cell).collect();
+        assert_eq!(json!(model.predict_row(&row).expect("an answer").proba), answer["proba"], "{}", answer["row"]);
+    }
+    assert_eq!(model.to_bytes(), bytes, "what is written has not changed either");
+}
+
+#[test]
+fn boosting_ends_a_pipeline_too() {
+    let (x, y) = table(300);
+    let mut estimator = Estimator::by_name("gradient_boosting").expect("boosting");
+    for (name, value) in [("n_estimators", json!(40)), ("learning_rate", json!(0.3)), ("random_state", json!(1))] {
+        estimator.set_param(name, &value).expect("a parameter");
+    }
+    assert!(estimator.params().contains(&("subsample".to_owned(), json!(1.0))));
+    assert_eq!(estimator.name(), "gradient_boosting");
+    let model = TabularPipeline::new(estimator, "risk").fit(&x, &y).expect("a fit");
+    let Labels::Long(truth) = &y else { panic!("whole numbers") };
+    let Labels::Long(got) = model.predict(&x).expect("answers") else { panic!("whole numbers") };
+    let right = got.iter().zip(truth).filter(|(a, b)| a == b).count();
+    assert!(right > 280, "{right} of 300");
+    assert_eq!(model.estimator().feature_importances().len(), model.feature_names_out().len());
+    let again = FittedPipeline::from_bytes(&model.to_bytes()).expect("readable");
+    assert_eq!(again.predict_proba(&x).expect("answers"), model.predict_proba(&x).expect("answers"));
+    let row = [Cell::Missing, Cell::Number(5e3), Cell::Boolean(true), Cell::Number(70.0)];
+    assert_eq!(again.predict_row(&row).expect("an answer"), model.predict_row(&row).expect("an answer"));
+    let error = Estimator::by_name("boosting").unwrap_err().to_string();
+    assert!(error.contains("random_forest, gradient_boosting"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Random draws and splits, index for index.
 
-use crate::common::{assert_all_close, codes, floats, golden, integers};
+use crate::common::{assert_all_close, codes, floats, golden, integers, known_keys};
 use metria_core::Labels;
 use metria_learn::model_selection::{
     Fold, GroupKFold, KFold, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit, train_test_split,
@@ -22,6 +22,19 @@ fn assert_assignment(folds: &[Fold], expected: &Value, what: &str) {
 #[test]
 fn draws_equal_numpys() {
     for (seed, expected) in golden("splits.json")["numpy_legacy_rng"].as_object().expect("seeds") {
+        known_keys(
+            expected,
+            &[
+                "randint_0_2pow31m1",
+                "random_sample",
+                "raw_u32",
+                "shuffle_arange20",
+                "permutation_15",
+                "bootstrap_randint_0_30",
+                "standard_normal_6",
+                "choice_10_4_noreplace",
+            ],
+        );
         let state = || RandomState::new(seed.parse().expect("a seed"));
         let list = |key: &str| integers(&expected[key]);
         let n = |key: &str| expected[key].as_array().expect("a list").len();
@@ -51,6 +64,15 @@ fn draws_equal_numpys() {
     }
 }
 
+#[test]
+fn every_case_is_read() {
+    let golden = golden("splits.json");
+    let known = ["_about", "numpy_legacy_rng", "time_series_split", "stratified_kfold", "group_kfold", "others"];
+    known_keys(&golden, &known);
+    known_keys(&golden["time_series_split"], &["format", "cases", "errors"]);
+    known_keys(&golden["group_kfold"], &["rule", "cases"]);
+}
+
 fn time_series(case: &Value) -> TimeSeriesSplit {
     let size = |key: &str| case.get(key).and_then(Value::as_u64).map(|n| n as usize);
     TimeSeriesSplit {
@@ -71,6 +93,7 @@ fn runs(value: &Value) -> Vec<usize> {
 fn time_series_splits() {
     let golden = &golden("splits.json")["time_series_split"];
     for case in golden["cases"].as_array().expect("cases") {
+        known_keys(case, &["n", "n_splits", "max_train_size", "test_size", "gap", "folds"]);
         let folds = time_series(case).split(case["n"].as_u64().expect("n") as usize).expect("a valid split");
         let expected = case["folds"].as_array().expect("folds");
         assert_eq!(folds.len(), expected.len());
@@ -80,6 +103,7 @@ fn time_series_splits() {
         }
     }
     for case in golden["errors"].as_array().expect("errors") {
+        known_keys(case, &["n", "n_splits", "max_train_size", "test_size", "gap", "error"]);
         let error = time_series(case).split(case["n"].as_u64().expect("n") as usize).expect_err("too few rows");
         assert_eq!(error.to_string(), case["error"].as_str().expect("a message"));
     }
@@ -99,13 +123,22 @@ fn stratified_and_group_folds() {
         let k = StratifiedKFold::new(case["n_splits"].as_u64().expect("n_splits") as usize);
         assert_assignment(&k.split(&y).expect("folds"), &case["fold_of_sample_noshuffle"], "stratified");
         for (key, expected) in case.as_object().expect("a case") {
-            if let Some(seed) = key.strip_prefix("fold_of_sample_shuffle_seed") {
-                let folds = k.clone().shuffled(seed.parse().expect("a seed")).split(&y).expect("folds");
-                assert_assignment(&folds, expected, key);
+            match key.strip_prefix("fold_of_sample_shuffle_seed") {
+                Some(seed) => {
+                    let folds = k.clone().shuffled(seed.parse().expect("a seed")).split(&y).expect("folds");
+                    assert_assignment(&folds, expected, key);
+                }
+                None => {
+                    assert!(
+                        ["dataset", "note", "y", "n_splits", "fold_of_sample_noshuffle"].contains(&key.as_str()),
+                        "{key}"
+                    );
+                }
             }
         }
     }
     for case in golden["group_kfold"]["cases"].as_array().expect("cases") {
+        known_keys(case, &["groups", "n_splits", "fold_of_sample"]);
         let k = GroupKFold::new(case["n_splits"].as_u64().expect("n_splits") as usize);
         let groups = case["groups"].as_array().expect("groups");
         let folds = match groups[0].as_str() {
@@ -120,6 +153,19 @@ fn stratified_and_group_folds() {
 #[test]
 fn other_splits() {
     let others = &golden("splits.json")["others"];
+    known_keys(
+        others,
+        &[
+            "y",
+            "groups",
+            "kfold5",
+            "kfold5_shuffle42",
+            "stratified_group_kfold4",
+            "leave_one_group_out",
+            "train_test_split_025_seed42",
+            "train_test_split_025_seed42_stratified",
+        ],
+    );
     let (y, groups) = (codes(&others["y"]), integers(&others["groups"]));
     assert_assignment(&KFold::new(5).split(y.len()).expect("folds"), &others["kfold5"], "kfold");
     let shuffled = KFold::new(5).shuffled(42).split(y.len()).expect("folds");

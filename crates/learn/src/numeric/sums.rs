@@ -1,4 +1,4 @@
-//! Small sums and grids, computed as NumPy computes them.
+//! Sums and grids, as NumPy computes them.
 
 /// The sum by halves, which keeps rounding small: NumPy's `sum` over contiguous values, to the last bit.
 pub(crate) fn pairwise_sum(values: &[f64]) -> f64 {
