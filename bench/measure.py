@@ -16,8 +16,8 @@ class Failed(Exception):
 
 
 def run(command, env=None):
-    """Runs a command to its end. Its result is the last line of its output, JSON, with CPU seconds (user and system),
-    wall seconds and peak memory of the whole process added."""
+    """Runs a command to its end. Its result is its output, JSON, with CPU seconds (user and system), wall
+    seconds and peak memory of the whole process added."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
@@ -28,11 +28,14 @@ def run(command, env=None):
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         errors.seek(0)
-        lines = out.read().decode().strip().splitlines()
-        if process.returncode != 0 or not lines:
+        text = out.read().decode(errors="replace")
+        if process.returncode != 0 or not text:
             words = errors.read().decode(errors="replace")[-2_000:]
             raise Failed(f"{' '.join(map(str, command))[:300]} ended with {process.returncode}:\n{words}")
-    result = json.loads(lines[-1])
+    try:
+        result = json.loads(text)
+    except ValueError as error:
+        raise Failed(f"{' '.join(map(str, command))[:300]} did not print JSON: {error}") from error
     result["process_wall_s"] = wall_s
     result["process_cpu_s"] = usage.ru_utime + usage.ru_stime
     result["peak_mb"] = usage.ru_maxrss / 1024

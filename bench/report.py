@@ -74,7 +74,7 @@ def write(path, results, versions, command, quick, load_before):
     missed = [(group, entry) for group in results for entry in group["entries"] if entry["met"] is False]
     lines += ["## Slower than the aim", ""]
     if missed:
-        lines += [f"- {group['title']}: {entry['what']} ({entry['aim']}). {entry['why']}" for group, entry in missed]
+        lines += [f"- {group['title']}: {entry['what']} (aim {entry['aim']}). {entry['why']}".rstrip() for group, entry in missed]
     else:
         lines.append("Nothing in this run.")
     lines += [

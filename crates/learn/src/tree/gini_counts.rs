@@ -377,10 +377,67 @@ fn radix_sort(keys: &mut Vec<Key>, spare: &mut Vec<Key>, n_ranks: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::Matrix;
+    use crate::random::RandomState;
+    use crate::tree::ranks::RankedMatrix;
+
+    /// The best cut, with the rows of a third class (there are none) or without: only two classes use bins.
+    fn best_cut(
+        column: &RankedColumn,
+        data: (&[u32], &[u32]),
+        n_classes: usize,
+        limits: Limits,
+        best: Option<Cut>,
+    ) -> (Variation, Option<(u32, u64, u64)>) {
+        let mut criterion = GiniCounts::new(data.0, data.1, n_classes);
+        let samples: Vec<u32> = (0..data.0.len() as u32).filter(|&row| data.1[row as usize] > 0).collect();
+        let node = criterion.stats(&samples);
+        let mut best = best;
+        let mut sweep = Sweep::new(&node, samples.len(), 1, limits, &mut best);
+        let variation = criterion.search_sorted(column, &samples, &mut sweep);
+        (variation, best.map(|cut| (cut.rank, cut.threshold.to_bits(), cut.proxy.to_bits())))
+    }
+
+    #[test]
+    fn leaving_bins_out_changes_nothing() {
+        let mut generator = RandomState::new(7);
+        let mut n_pruned_to_other_cut = 0;
+        for round in 0..400 {
+            let n_rows = [70, 200, 1_000, 6_000][round % 4];
+            // Spread out, so close that neighbours count as one value, and with many equal ones.
+            let (scale, steps) = [(1.0, u32::MAX), (1e-5, u32::MAX), (1.0, 300), (1.0, 5)][round / 4 % 4];
+            let shift = [0.0, 0.2, 2.0][round % 3];
+            let classes: Vec<u32> = (0..n_rows).map(|_| u32::from(generator.random_sample() < 0.3)).collect();
+            let weights: Vec<u32> = (0..n_rows).map(|_| generator.interval(3)).collect();
+            let value = |&class: &u32| {
+                let value = generator.random_sample() + shift * f64::from(class);
+                ((value * f64::from(steps)).round() / f64::from(steps) * scale) as f32
+            };
+            let values: Vec<f32> = classes.iter().map(value).collect();
+            let x = RankedMatrix::new(&Matrix::from_columns(n_rows, 1, values)).unwrap();
+            for (min_samples_leaf, min_weight_leaf) in [(1, 0.0), (30, 0.0), (1, n_rows as f64 / 4.0)] {
+                let limits = Limits { min_samples_leaf, min_weight_leaf };
+                let search = |n_classes, best| best_cut(&x.columns[0], (&classes, &weights), n_classes, limits, best);
+                let expected = search(3, None);
+                assert_eq!(search(2, None), expected, "round {round}");
+                // A cut of another feature that is a little worse, and one that is a little better.
+                if let Some((_, _, proxy)) = expected.1 {
+                    for share in [1.001, 0.999] {
+                        let proxy = f64::from_bits(proxy) * share;
+                        let other = Some(Cut { feature: 0, rank: 0, threshold: 0.0, proxy });
+                        let expected = search(3, other);
+                        assert_eq!(search(2, other), expected, "round {round}");
+                        n_pruned_to_other_cut += usize::from(expected.1 == Some((0, 0, proxy.to_bits())));
+                    }
+                }
+            }
+        }
+        assert!(n_pruned_to_other_cut > 100, "{n_pruned_to_other_cut}");
+    }
 
     #[test]
     fn radix_sort_orders_by_rank() {
-        let mut generator = crate::random::RandomState::new(1);
+        let mut generator = RandomState::new(1);
         for n_ranks in [1_usize, 2, 70, 5_000, 3_000_000] {
             let max = u32::try_from(n_ranks - 1).unwrap();
             let mut keys: Vec<Key> = (0..5_000).map(|i| Key::new(generator.interval(max), i)).collect();
