@@ -3,25 +3,40 @@
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/metria
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
+BENCH_VENV := $(CACHE)/bench-venv
 PYTHON := $(VENV)/bin/python
 export METRIA_BIN ?= $(CARGO_TARGET_DIR)/debug/metria
 
-.PHONY: help demo test check test-data bench fmt setup-demo setup-test
+.PHONY: help demo test check test-data bench tidy deny fmt setup-demo setup-test
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
 
-demo: setup-demo ## Build, then train, validate, register and serve a model on real data
+demo: setup-demo ## Build, then train, validate, register and serve a model on real data (KEEP=1: leave the server on)
 	cargo build --profile demo -p metria-app
-	$(CARGO_TARGET_DIR)/demo/metria demo
+	$(CARGO_TARGET_DIR)/demo/metria demo $(if $(KEEP),--keep)
 
-test: setup-test test-data ## Run every test
-	cargo test --workspace
+test: setup-test test-data ## Run every test: with a private PostgreSQL, and a headless Chromium on the pages
+	scripts/with-postgres cargo test --workspace
+	$(PYTHON) -m pytest --quiet tests/browser
 
-check: setup-demo ## Format, lints, documentation
+check: setup-demo ## Format, lints, documentation, warnings as errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+tidy: ## Crate levels, imports, file sizes, links; licences and sources of the dependencies
+	cargo xtask tidy
+	cargo xtask licences
+
+deny: ## The same lists with known vulnerabilities, where cargo-deny is installed
+	@cargo deny --version >/dev/null 2>&1 || { echo "missing; please type:  cargo install cargo-deny --locked" >&2; exit 1; }
+	cargo deny check
+
+bench: setup-test $(BENCH_VENV)/.ready ## Measure beside the peers and write docs/BENCHMARKS.md (BENCH=--quick: smoke run)
+	cargo build --release -p metria-app -p metria -p metria-learn -p metria-data --bins \
+		--example bench_forest --example bench_predict_row --example bench_http --example read_csv
+	$(BENCH_VENV)/bin/python bench/run.py --bin-dir $(CARGO_TARGET_DIR)/release $(BENCH)
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -32,6 +47,11 @@ test-data: $(VENV)/.ready ## Write the datasets that the golden tests need
 $(VENV)/.ready: tests/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(BENCH_VENV)/.ready: bench/requirements.txt
+	python3 -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	touch $@
 
 setup-demo:

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod http;
 mod state;
+mod ui;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! What every request handler and page can reach.
 
+use crate::http::HttpMetrics;
+use metria::Workspace;
 use metria_serving::ModelServer;
 use metria_tracking::Tracking;
 use std::net::SocketAddr;
@@ -13,8 +15,8 @@ pub(crate) struct AppState(Arc<Inner>);
 
 /// The fields of [`AppState`].
 pub(crate) struct Inner {
-    /// Experiments, runs and the model registry.
-    pub(crate) tracking: Tracking,
+    /// The opened home.
+    pub(crate) workspace: Workspace,
     /// Models in use.
     pub(crate) server: ModelServer,
     /// The address the server listens on.
@@ -23,6 +25,8 @@ pub(crate) struct Inner {
     pub(crate) allowed_hosts: Vec<String>,
     /// Largest request body in bytes.
     pub(crate) max_body_bytes: usize,
+    /// What requests did, for Prometheus.
+    pub(crate) metrics: HttpMetrics,
     /// How long a client may take to send a request.
     pub(crate) request_timeout: Duration,
 }
@@ -31,6 +35,11 @@ impl AppState {
     /// State over the given services.
     pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    /// Experiments, runs and the model registry.
+    pub(crate) fn tracking(&self) -> &Tracking {
+        &self.workspace.tracking
     }
 }
 

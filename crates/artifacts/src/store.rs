@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 /// One entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ArtifactInfo {
-    /// Path below the root that was listed.
+    /// Path below the folder that was listed.
     pub path: String,
     /// Whether it is a folder.
     pub is_dir: bool,

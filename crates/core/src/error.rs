@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The meaning of an error, as far as a caller can act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// The caller sent something that can never work: a wrong value, type, shape or syntax.

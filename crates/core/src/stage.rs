@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 /// Where a model version stands in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ModelStage {
     /// Registered, in no stage.
     #[default]

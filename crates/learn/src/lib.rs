@@ -12,6 +12,7 @@ pub mod error;
 pub mod matrix;
 pub mod metrics;
 pub mod model_selection;
+mod numeric;
 pub mod pipeline;
 pub mod preprocessing;
 pub mod random;

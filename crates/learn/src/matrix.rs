@@ -75,4 +75,30 @@ impl<T: Copy> Matrix<T> {
     pub fn map<U: Copy>(&self, f: impl Fn(T) -> U) -> Matrix<U> {
         Matrix { n_rows: self.n_rows, n_columns: self.n_columns, values: self.values.iter().map(|&v| f(v)).collect() }
     }
+
+    /// Each value changed by `f`, which is told its column.
+    #[must_use]
+    pub fn map_cells<U: Copy>(&self, f: impl Fn(usize, T) -> U) -> Matrix<U> {
+        let f = &f;
+        let column = |j: usize| self.column(j).iter().map(move |&value| f(j, value));
+        Matrix::from_columns(self.n_rows, self.n_columns, (0..self.n_columns).flat_map(column).collect())
+    }
+
+    /// The columns at `indices`, in that order.
+    #[must_use]
+    pub fn take_columns(&self, indices: &[usize]) -> Self {
+        let values = indices.iter().flat_map(|&j| self.column(j)).copied().collect();
+        Self::from_columns(self.n_rows, indices.len(), values)
+    }
+
+    /// These columns, then those of `other`.
+    ///
+    /// # Panics
+    /// When the numbers of rows differ.
+    #[must_use]
+    pub fn beside(mut self, other: &Self) -> Self {
+        assert_eq!(self.n_rows, other.n_rows, "matrices side by side have as many rows");
+        self.values.extend_from_slice(&other.values);
+        Self { n_columns: self.n_columns + other.n_columns, ..self }
+    }
 }

@@ -20,6 +20,10 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod error;
 mod evaluation;
 mod ml_pipeline;
@@ -27,6 +31,7 @@ mod models;
 mod plots;
 mod prediction;
 mod registry_source;
+mod run_artifacts;
 mod source_commit;
 mod training;
 mod workspace;

@@ -80,19 +80,20 @@ impl Workspace {
     pub async fn register_model(&self, registration: &Registration) -> Result<ModelVersion> {
         metria_core::names::check_model_name(&registration.name).map_err(|error| Error::Invalid(error.to_string()))?;
         let uri: ModelUri = registration.model_uri.parse()?;
-        self.load_model(&uri).await?;
         let (run_id, storage_location) = match &uri {
             ModelUri::Run { run_id, .. } => (Some(run_id.clone()), self.model_location(&uri).await?),
             ModelUri::Registered { name, selector } => {
                 let version = self.tracking.resolve(name, selector).await?;
                 (version.run_id, version.storage_location)
             }
+            // Whoever asks may be far away: a folder of this machine is none of theirs, and is not even looked at.
             ModelUri::File(_) | ModelUri::Logged(_) => {
                 return Err(Error::Invalid(format!(
                     "a version is registered from a run's model (`runs:/RUN_ID/PATH`) or another version (`models:/NAME/VERSION`); got `{uri}`"
                 )));
             }
         };
+        self.load_from(&storage_location).await?;
         let version = RegisterVersion {
             name: registration.name.clone(),
             source: registration.model_uri.clone(),

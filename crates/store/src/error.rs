@@ -76,6 +76,22 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A param that would change.
+    #[must_use]
+    pub fn param_conflict(run_id: &str, key: &str, value: &str, other: &str) -> Self {
+        Self::Conflict(format!("the param `{key}` of run {run_id} is `{value}` and cannot change to `{other}`"))
+    }
+
+    /// A version that cannot be deleted in its stage.
+    #[must_use]
+    pub fn version_in_use(name: &str, version: u32) -> Self {
+        Self::Conflict(format!(
+            "version {version} of {name} is in Staging or Production; archive it before deleting it"
+        ))
+    }
+}
+
 impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {

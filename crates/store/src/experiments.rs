@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a record is in use or in the bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Lifecycle {
     /// In use.
@@ -17,6 +18,7 @@ pub enum Lifecycle {
 
 /// One experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Experiment {
     /// Decimal digits; `0` is the experiment `Default`, which always exists.
     pub experiment_id: String,
@@ -36,7 +38,8 @@ pub struct Experiment {
 
 /// Experiments in a store.
 ///
-/// Every call is atomic. Reads see every write that was answered before they began.
+/// Every call is atomic. Reads see every write that was answered before they began. What is not there is `NotFound`;
+/// a text with the character NUL is `Invalid`.
 #[async_trait::async_trait]
 pub trait ExperimentStore: Send + Sync {
     /// Writes a new experiment. `AlreadyExists` when its id or name is taken.
@@ -54,10 +57,11 @@ pub trait ExperimentStore: Send + Sync {
     /// Gives an active experiment another name. `AlreadyExists` when it is taken, `Conflict` when it is deleted.
     async fn rename_experiment(&self, experiment_id: &str, name: &str, now_ms: i64) -> Result<()>;
 
-    /// Deletes or restores. Doing it twice changes nothing. Runs keep their own lifecycle.
+    /// Deletes or restores. Doing it twice changes nothing, the time of the last update included.
+    /// Runs keep their own lifecycle.
     async fn set_experiment_lifecycle(&self, experiment_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()>;
 
-    /// Writes or replaces one tag.
+    /// Writes or replaces one tag, whether the experiment is deleted or not.
     async fn set_experiment_tag(&self, experiment_id: &str, tag: Tag, now_ms: i64) -> Result<()>;
 
     /// Removes one tag. `NotFound` when the experiment or the tag is not there.

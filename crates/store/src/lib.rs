@@ -1,18 +1,26 @@
-//! What Metria remembers: the record types, one async trait per entity.
+//! What Metria remembers: the record types, one async trait per entity, and a backend in memory.
 //!
 //! Services make ids and timestamps; a store writes what it is given. The SQL backends live in `metria-store-sql`.
+//! The promises of the traits are tested by the suites in `contract` (feature `testsuite`), which every backend passes.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "testsuite")]
+pub mod contract;
 pub mod error;
 pub mod experiments;
+pub mod memory;
 pub mod models;
+pub mod page_token;
 pub mod query;
 pub mod runs;
+pub mod text;
 
 pub use error::{Error, Result};
 pub use experiments::{Experiment, ExperimentStore, Lifecycle};
+pub use memory::MemoryStore;
 pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
+pub use page_token::{PageToken, SortValue};
 pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery};
 pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 

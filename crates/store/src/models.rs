@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A name under which versions are collected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RegisteredModel {
     /// Unique.
     pub name: String,
@@ -24,6 +25,7 @@ pub struct RegisteredModel {
 
 /// One version of a registered model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelVersion {
     /// The registered model's name.
     pub name: String,
@@ -49,8 +51,15 @@ pub struct ModelVersion {
     pub tags: Vec<Tag>,
 }
 
+/// Whether a version in this stage is in use and must not be deleted.
+#[must_use]
+pub fn is_in_use(stage: ModelStage) -> bool {
+    matches!(stage, ModelStage::Staging | ModelStage::Production)
+}
+
 /// One move of a version between stages: who, when, why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StageTransition {
     /// The registered model's name.
     pub name: String,
@@ -68,8 +77,18 @@ pub struct StageTransition {
     pub time_ms: i64,
 }
 
+impl StageTransition {
+    /// The transition that archives another version because this one takes its place.
+    #[must_use]
+    pub fn archiving(&self, version: u32) -> Self {
+        let description = format!("version {} took its place", self.version);
+        Self { version, to_stage: ModelStage::Archived, description, ..self.clone() }
+    }
+}
+
 /// One question a gate asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateCheck {
     /// What was compared, such as `accuracy >= 0.7` or `roc_auc is no worse than version 1`.
     pub rule: String,
@@ -77,9 +96,11 @@ pub struct GateCheck {
     pub metric: String,
     /// The candidate's value.
     #[serde(with = "crate::runs::json_f64")]
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub value: f64,
     /// What it had to reach.
     #[serde(with = "crate::runs::json_f64")]
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub threshold: f64,
     /// Whether it did.
     pub passed: bool,
@@ -87,6 +108,7 @@ pub struct GateCheck {
 
 /// What a validation gate decided about a version, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateDecision {
     /// 32 hexadecimal characters.
     pub decision_id: String,
@@ -108,7 +130,8 @@ pub struct GateDecision {
 
 /// The model registry in a store.
 ///
-/// Every call is atomic. Version numbers are given out by the store, without gaps under concurrency.
+/// Every call is atomic. Version numbers are given out by the store, without gaps under concurrency. A model, version
+/// or alias that is not there is `NotFound`; a text with NUL is `Invalid`.
 #[async_trait::async_trait]
 pub trait ModelStore: Send + Sync {
     /// Writes a new registered model. `AlreadyExists` when the name is taken.
@@ -120,7 +143,7 @@ pub trait ModelStore: Send + Sync {
     /// All registered models, by name ascending.
     async fn list_models(&self) -> Result<Vec<RegisteredModel>>;
 
-    /// Another name for a model, its versions, transitions and decisions.
+    /// Another name for a model, its versions, aliases, transitions and decisions. `AlreadyExists` when it is taken.
     async fn rename_model(&self, name: &str, new_name: &str, now_ms: i64) -> Result<()>;
 
     /// Replaces the description.
@@ -133,6 +156,7 @@ pub trait ModelStore: Send + Sync {
     async fn set_model_tag(&self, name: &str, tag: Tag, now_ms: i64) -> Result<()>;
 
     /// Writes a version under the next number (`version.version` is ignored) and returns it whole.
+    /// The model's last update is the version's creation.
     async fn create_version(&self, version: ModelVersion) -> Result<ModelVersion>;
 
     /// One version.
@@ -150,12 +174,12 @@ pub trait ModelStore: Send + Sync {
     /// Removes a version and its aliases. `Conflict` while it is in Staging or Production.
     async fn delete_version(&self, name: &str, version: u32, now_ms: i64) -> Result<()>;
 
-    /// Moves a version to a stage and writes the transition. With `archive_existing`, versions that are in that
-    /// stage move to Archived in the same write, each with a transition of its own.
+    /// Moves a version to a stage and writes the transition. With `archive_existing` and Staging or Production,
+    /// the other versions in that stage move to Archived in the same write, each with a transition of its own.
     /// `from_stage` of the argument is ignored: the store writes what it found.
     async fn transition_stage(&self, transition: StageTransition, archive_existing: bool) -> Result<ModelVersion>;
 
-    /// All transitions of a model, the newest first.
+    /// All transitions of a model, the last written first. Empty without the model.
     async fn list_transitions(&self, name: &str) -> Result<Vec<StageTransition>>;
 
     /// Points an alias at a version, wherever it pointed before.
@@ -164,9 +188,9 @@ pub trait ModelStore: Send + Sync {
     /// Removes an alias. `NotFound` when there is none.
     async fn delete_alias(&self, name: &str, alias: &str, now_ms: i64) -> Result<()>;
 
-    /// Writes a gate's decision.
+    /// Writes a gate's decision. `NotFound` without the version, `AlreadyExists` when the id is taken.
     async fn record_decision(&self, decision: GateDecision) -> Result<()>;
 
-    /// All decisions about a model, the newest first.
+    /// All decisions about a model, the newest first (time, then id, descending). Empty without the model.
     async fn list_decisions(&self, name: &str) -> Result<Vec<GateDecision>>;
 }

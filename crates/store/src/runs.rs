@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RunStatus {
     /// Going on.
@@ -47,6 +48,7 @@ impl RunStatus {
 
 /// What a run is, apart from what was logged to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunInfo {
     /// 32 hexadecimal characters.
     pub run_id: String,
@@ -70,11 +72,13 @@ pub struct RunInfo {
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Metric {
     /// Its name.
     pub key: String,
-    /// Its value; NaN and both infinities are values.
+    /// Its value; NaN and both infinities are values. -0.0 is kept as 0.0.
     #[serde(with = "crate::runs::json_f64")]
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub value: f64,
     /// When it was measured.
     pub timestamp_ms: i64,
@@ -82,8 +86,26 @@ pub struct Metric {
     pub step: i64,
 }
 
+impl Metric {
+    /// As it is kept: every NaN alike, and zero without a sign.
+    #[must_use]
+    pub fn normal(mut self) -> Self {
+        self.value = if self.value.is_nan() { f64::NAN } else { self.value + 0.0 };
+        self
+    }
+
+    /// Whether it is the latest of the two: greater step, then timestamp, then value, NaN below every number.
+    #[must_use]
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        let number = |metric: &Self| if metric.value.is_nan() { None } else { Some(metric.value) };
+        let time = |metric: &Self| (metric.step, metric.timestamp_ms);
+        time(self) > time(other) || (time(self) == time(other) && number(self) > number(other))
+    }
+}
+
 /// One setting of a run; it never changes once written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Param {
     /// Its name.
     pub key: String,
@@ -93,6 +115,7 @@ pub struct Param {
 
 /// A key with a value that may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tag {
     /// Its name.
     pub key: String,
@@ -102,6 +125,7 @@ pub struct Tag {
 
 /// A dataset that a run read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DatasetInput {
     /// Its name.
     pub name: String,
@@ -121,6 +145,7 @@ pub struct DatasetInput {
 
 /// One run with what was logged to it: params and tags by key, the latest value of each metric by key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Run {
     /// What it is.
     #[serde(flatten)]
@@ -137,8 +162,10 @@ pub struct Run {
 
 /// Several writes to one run that become visible and durable together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct LogBatch {
-    /// Measurements; one that is there already to the last bit is not written twice.
+    /// Measurements; one that is there already (same step, timestamp and value, NaN like NaN) is not written twice.
     pub metrics: Vec<Metric>,
     /// Settings; the same value again is no error, another value is a `Conflict` that names both.
     pub params: Vec<Param>,
@@ -150,8 +177,8 @@ pub struct LogBatch {
 
 /// Runs in a store.
 ///
-/// Every call is atomic, a whole batch included. An answered write survives `kill -9`.
-/// Writing to a run that is not there is `NotFound`; to a deleted run, `Conflict`.
+/// Every call is atomic, a whole batch included: readers see all of it or nothing. An answered write survives `kill -9`.
+/// Writing to a run that is not there is `NotFound`; to a deleted run, `Conflict`. A text with NUL is `Invalid`.
 #[async_trait::async_trait]
 pub trait RunStore: Send + Sync {
     /// Writes a new run with its first tags. `AlreadyExists` when the id is taken; `NotFound` without its
@@ -179,11 +206,13 @@ pub trait RunStore: Send + Sync {
     /// Removes one tag. `NotFound` when the run or the tag is not there.
     async fn delete_run_tag(&self, run_id: &str, key: &str) -> Result<()>;
 
-    /// Every measurement of one metric, by (step, timestamp, order of writing). Empty for an unknown key.
+    /// Every measurement of one metric, by (step, timestamp, order of writing). Empty for an unknown run or key.
     async fn metric_history(&self, run_id: &str, key: &str) -> Result<Vec<Metric>>;
 
     /// One page of runs. Ties are broken by start time descending, then run id ascending;
-    /// runs without the key come last in either direction.
+    /// runs without the key come last in either direction, and a metric that is NaN counts as none there.
+    /// A page begins after the last run of the page before, wherever that stands: runs that come or go in between
+    /// shift nothing. What [`RunQuery::check`] refuses is `Invalid`.
     async fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>>;
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One param or metric of several runs; none where a run lacks it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ComparedRow<T> {
     /// Its name.
     pub key: String,
@@ -19,6 +20,7 @@ pub struct ComparedRow<T> {
 
 /// Several runs side by side.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunComparison {
     /// The runs, in the order that was asked for.
     pub runs: Vec<RunInfo>,
@@ -30,6 +32,7 @@ pub struct RunComparison {
 
 /// One version with what its run logged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionSide {
     /// The version.
     pub version: u32,
@@ -41,6 +44,7 @@ pub struct VersionSide {
 
 /// Two versions side by side.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionComparison {
     /// The one.
     pub version1: VersionSide,

@@ -29,6 +29,7 @@ pub struct RegisterVersion {
 
 /// A model with everything that is known about it, each list the newest first.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelDetails {
     /// The model.
     pub model: RegisteredModel,

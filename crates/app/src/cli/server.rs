@@ -2,7 +2,7 @@
 
 use super::{Context, output};
 use crate::config::Config;
-use crate::http::connections;
+use crate::http::{HttpMetrics, connections};
 use crate::state::{AppState, Inner};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -82,9 +82,11 @@ impl Serving {
             TcpListener::bind(config.bind).await.with_context(|| format!("cannot listen on {}", config.bind))?;
         let address = listener.local_addr()?;
         let limits = ServerLimits { max_instances: config.max_instances, max_in_flight: config.max_in_flight };
+        let server = workspace.model_server(limits)?;
         let state = AppState::new(Inner {
-            tracking: workspace.tracking.clone(),
-            server: workspace.model_server(limits)?,
+            workspace: workspace.clone(),
+            metrics: HttpMetrics::new(server.clone()),
+            server,
             bind: address,
             allowed_hosts: config.allowed_hosts.clone(),
             max_body_bytes: config.max_body_bytes,

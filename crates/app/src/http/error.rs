@@ -4,7 +4,8 @@ use axum::Json;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use metria_core::{ErrorKind, Kinded};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An error on its way out.
 pub(crate) struct HttpError {
@@ -13,10 +14,36 @@ pub(crate) struct HttpError {
     message: String,
 }
 
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// What went wrong.
+    error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// What it means for the caller.
+    kind: ErrorKind,
+    /// In words.
+    message: String,
+}
+
 impl HttpError {
     /// An error of the given meaning.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, status: status(kind), message: message.into() }
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// It in words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// The same with words in front of its message.
@@ -62,8 +89,7 @@ fn status(kind: ErrorKind) -> StatusCode {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"kind": self.kind, "message": self.message}});
-        (self.status, Json(body)).into_response()
+        (self.status, Json(ErrorBody { error: ErrorDetail { kind: self.kind, message: self.message } })).into_response()
     }
 }
 

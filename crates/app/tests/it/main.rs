@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod api;
 mod bad_tables;
 mod config;
 mod damage;

@@ -1,13 +1,12 @@
 //! Random forests of classification trees.
 
-use super::forest_params::MaxFeatures;
-use super::voting::Voting;
+use super::forest_params::weighted_rows;
+use super::layout::{Layout, mean_importances};
+use super::max_features::MaxFeatures;
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
-use crate::random::RandomState;
 use crate::tree::Tree;
-use crate::tree::builder::{Growth, grow};
-use crate::tree::criterion::Limits;
+use crate::tree::builder::{draw_seed, grow};
 use crate::tree::gini_counts::GiniCounts;
 use crate::tree::ranks::RankedMatrix;
 use rayon::prelude::*;
@@ -70,12 +69,10 @@ impl RandomForestClassifier {
     /// # Errors
     /// When shapes differ, a value is not finite, a class is out of range, or a setting is.
     pub fn fit(&self, x: &Matrix<f32>, y: &[u32], n_classes: usize) -> Result<FittedRandomForestClassifier> {
-        self.check(x, y, n_classes)?;
+        self.check_params()?;
+        check_classes(x.n_rows(), y, n_classes)?;
         let ranked = RankedMatrix::new(x)?;
-        let mut generator = RandomState::new(self.random_state);
-        let seeds: Vec<u32> = (0..self.n_estimators)
-            .map(|_| u32::try_from(generator.randint(0, 0x7fff_ffff)).expect("below 2^31"))
-            .collect();
+        let seeds = self.draw_tree_seeds();
         let grown: Vec<(Tree, Vec<u32>)> =
             seeds.par_iter().map(|&seed| self.grow_tree(&ranked, y, n_classes, seed)).collect();
         let oob_score = self.oob_score.then(|| oob_accuracy(x, y, n_classes, &grown));
@@ -83,56 +80,27 @@ impl RandomForestClassifier {
         Ok(FittedRandomForestClassifier::from_parts(trees, seeds, x.n_columns(), n_classes, oob_score))
     }
 
-    fn check(&self, x: &Matrix<f32>, y: &[u32], n_classes: usize) -> Result<()> {
-        let mut probe = self.clone();
-        for (name, value) in self.params() {
-            probe.set_param(&name, &value)?;
-        }
-        if y.len() != x.n_rows() {
-            return Err(Error::Shape { what: "one class for each row".to_owned(), expected: x.n_rows(), got: y.len() });
-        }
-        if n_classes == 0 || n_classes > 65_536 {
-            return Err(Error::Data(format!("a forest tells 1 to 65536 classes apart; got {n_classes}")));
-        }
-        match y.iter().find(|&&class| class as usize >= n_classes) {
-            Some(class) => Err(Error::Data(format!("classes must be below {n_classes}; got {class}"))),
-            None => Ok(()),
-        }
-    }
-
     /// One tree with the weight of each row in it.
     fn grow_tree(&self, x: &RankedMatrix, y: &[u32], n_classes: usize, seed: u32) -> (Tree, Vec<u32>) {
         let weights = self.sample_counts(x.n_rows, seed);
-        let mut samples: Vec<u32> = (0..x.n_rows as u32).filter(|&row| weights[row as usize] > 0).collect();
-        let growth = Growth {
-            max_depth: self.max_depth.unwrap_or(usize::MAX),
-            min_samples_split: self.min_samples_split.max(2 * self.min_samples_leaf),
-            limits: Limits {
-                min_samples_leaf: self.min_samples_leaf,
-                min_weight_leaf: self.min_weight_fraction_leaf * weights.iter().map(|&w| f64::from(w)).sum::<f64>(),
-            },
-            min_impurity_decrease: self.min_impurity_decrease,
-            max_features: self.max_features.resolve(x.columns.len()),
-        };
+        let growth = self.growth(x.columns.len(), &weights);
         let mut criterion = GiniCounts::new(y, &weights, n_classes);
-        let tree = grow(x, &mut criterion, &mut samples, growth, seed);
+        let tree = grow(x, &mut criterion, &mut weighted_rows(&weights), growth, draw_seed(seed));
         (tree, weights)
     }
+}
 
-    /// How often each row is in the bootstrap sample of the tree with this seed.
-    fn sample_counts(&self, n_rows: usize, seed: u32) -> Vec<u32> {
-        if !self.bootstrap {
-            return vec![1; n_rows];
-        }
-        let n_drawn =
-            self.max_samples.map_or(n_rows, |share| ((n_rows as f64 * share).round_ties_even() as usize).max(1));
-        let mut counts = vec![0; n_rows];
-        let mut generator = RandomState::new(seed);
-        let max = (n_rows - 1) as u32;
-        for _ in 0..n_drawn {
-            counts[generator.interval(max) as usize] += 1;
-        }
-        counts
+/// Checks the classes of `n_rows` rows.
+pub(super) fn check_classes(n_rows: usize, y: &[u32], n_classes: usize) -> Result<()> {
+    if y.len() != n_rows {
+        return Err(Error::Shape { what: "one class for each row".to_owned(), expected: n_rows, got: y.len() });
+    }
+    if n_classes == 0 || n_classes > 65_536 {
+        return Err(Error::Data(format!("a classifier tells 1 to 65536 classes apart; got {n_classes}")));
+    }
+    match y.iter().find(|&&class| class as usize >= n_classes) {
+        Some(class) => Err(Error::Data(format!("classes must be below {n_classes}; got {class}"))),
+        None => Ok(()),
     }
 }
 
@@ -141,11 +109,10 @@ fn oob_accuracy(x: &Matrix<f32>, y: &[u32], n_classes: usize, grown: &[(Tree, Ve
     let right = (0..x.n_rows())
         .into_par_iter()
         .filter(|&row| {
-            let features: Vec<f32> = (0..x.n_columns()).map(|j| x.get(row, j)).collect();
             let mut votes = vec![0.0; n_classes];
             for (tree, weights) in grown {
                 if weights[row] == 0 {
-                    let leaf = super::voting::leaf_of(tree, &features);
+                    let leaf = tree.leaf_of(|feature| x.get(row, feature));
                     for (vote, share) in votes.iter_mut().zip(tree.node_value(leaf)) {
                         *vote += share;
                     }
@@ -177,7 +144,7 @@ pub struct FittedRandomForestClassifier {
     n_classes: usize,
     oob_score: Option<f64>,
     #[serde(skip)]
-    voting: Voting,
+    layout: Layout,
 }
 
 impl PartialEq for FittedRandomForestClassifier {
@@ -194,8 +161,8 @@ impl FittedRandomForestClassifier {
         n_classes: usize,
         oob_score: Option<f64>,
     ) -> Self {
-        let voting = Voting::new(&trees, n_classes);
-        Self { trees, seeds, n_features, n_classes, oob_score, voting }
+        let layout = Layout::new(&trees, n_classes);
+        Self { trees, seeds, n_features, n_classes, oob_score, layout }
     }
 
     /// Checks a forest that was read from outside and makes it ready to predict.
@@ -209,7 +176,7 @@ impl FittedRandomForestClassifier {
         for tree in &self.trees {
             tree.validate(self.n_features, self.n_classes)?;
         }
-        self.voting = Voting::new(&self.trees, self.n_classes);
+        self.layout = Layout::new(&self.trees, self.n_classes);
         Ok(self)
     }
 
@@ -246,18 +213,7 @@ impl FittedRandomForestClassifier {
     /// How much each feature lowered the impurity: the mean over the trees, as shares of one.
     #[must_use]
     pub fn feature_importances(&self) -> Vec<f64> {
-        let grown: Vec<&Tree> = self.trees.iter().filter(|tree| tree.node_count() > 1).collect();
-        let mut sums = vec![0.0; self.n_features];
-        for tree in &grown {
-            for (sum, value) in sums.iter_mut().zip(tree.feature_importances(self.n_features)) {
-                *sum += value;
-            }
-        }
-        let total: f64 = sums.iter().sum();
-        if total > 0.0 {
-            sums.iter_mut().for_each(|value| *value /= total);
-        }
-        sums
+        mean_importances(&self.trees, self.n_features, |tree| tree.feature_importances(self.n_features))
     }
 
     /// Writes the probability of each class for one row of features; allocates nothing.
@@ -267,7 +223,7 @@ impl FittedRandomForestClassifier {
     pub fn predict_proba_row(&self, x: &[f32], out: &mut [f64]) {
         assert_eq!(x.len(), self.n_features, "one value for each feature");
         assert_eq!(out.len(), self.n_classes, "one place for each class");
-        self.voting.predict_row(x, out);
+        self.layout.mean_row(x, out);
     }
 
     /// The probability of each class for every row: `n_rows x n_classes` values, row after row.
@@ -275,19 +231,6 @@ impl FittedRandomForestClassifier {
     /// # Errors
     /// When the number of features differs from that of the training.
     pub fn predict_proba(&self, x: &Matrix<f32>) -> Result<Vec<f64>> {
-        if x.n_columns() != self.n_features {
-            return Err(Error::Shape { what: "features".to_owned(), expected: self.n_features, got: x.n_columns() });
-        }
-        let mut out = vec![0.0; x.n_rows() * self.n_classes];
-        out.par_chunks_mut(self.n_classes).enumerate().for_each_init(
-            || vec![0.0_f32; self.n_features],
-            |features, (row, out)| {
-                for (j, feature) in features.iter_mut().enumerate() {
-                    *feature = x.get(row, j);
-                }
-                self.voting.predict_row(features, out);
-            },
-        );
-        Ok(out)
+        self.layout.mean_rows(x, self.n_features, self.n_classes)
     }
 }

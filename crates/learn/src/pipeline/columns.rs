@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
-use crate::preprocessing::{FittedOneHotColumn, FittedStandardScaler, StandardScaler};
+use crate::preprocessing::{
+    Category, FittedCategories, FittedStandardScaler, HandleUnknown, OneHotEncoder, StandardScaler,
+};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -22,8 +24,11 @@ enum Encoding {
     /// Standardised; a missing value counts as the mean.
     Number { scaler: FittedStandardScaler },
     /// One column for each category.
-    Categories { categories: FittedOneHotColumn },
+    Categories { categories: FittedCategories },
 }
+
+/// The category of a missing value, in names of features.
+const MISSING_CATEGORY: &str = "missing";
 
 /// The type of an Arrow column, if pipelines take it.
 fn data_type(array: &ArrayRef, name: &str) -> Result<DataType> {
@@ -105,7 +110,8 @@ impl FittedColumn {
         } else {
             let mut values: Vec<Option<String>> = Vec::with_capacity(array.len());
             each_category(array, name, |_, text| values.push(text.map(str::to_owned)))?;
-            Encoding::Categories { categories: FittedOneHotColumn::fit(values.iter().map(Option::as_deref)) }
+            let encoder = OneHotEncoder { handle_unknown: HandleUnknown::Ignore, ..OneHotEncoder::default() };
+            Encoding::Categories { categories: encoder.fit_column(values.iter().map(Option::as_deref))? }
         };
         Ok(Self { spec, encoding })
     }
@@ -127,7 +133,22 @@ impl FittedColumn {
         let name = &self.spec.name;
         match &self.encoding {
             Encoding::Number { .. } => vec![name.clone()],
-            Encoding::Categories { categories } => categories.categories().map(|c| format!("{name}_{c}")).collect(),
+            Encoding::Categories { categories } => {
+                let label = |category| match category {
+                    Category::Text(text) => text,
+                    Category::Missing => MISSING_CATEGORY,
+                    Category::Infrequent => "infrequent",
+                };
+                categories.places().map(|category| format!("{name}_{}", label(category))).collect()
+            }
+        }
+    }
+
+    /// Checks a column that was read from outside.
+    pub(super) fn validate(&self) -> Result<()> {
+        match &self.encoding {
+            Encoding::Number { scaler } => scaler.validate(1),
+            Encoding::Categories { categories } => categories.validate(),
         }
     }
 

@@ -99,6 +99,7 @@ impl FittedPipeline {
 
     /// Checks a pipeline that was read from outside and makes it ready to predict.
     pub(super) fn restored(self) -> Result<Self> {
+        self.columns.iter().try_for_each(FittedColumn::validate)?;
         let estimator = self.estimator.restored()?;
         let n_features: usize = self.columns.iter().map(FittedColumn::width).sum();
         if n_features != estimator.n_features() || self.classes.len() != estimator.n_classes() {

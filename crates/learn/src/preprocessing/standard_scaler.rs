@@ -1,8 +1,11 @@
 //! Standardising numbers: mean 0, deviation 1.
 
+use super::checks::{Missing, check_fit, check_transform};
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
 use serde::{Deserialize, Serialize};
+
+const OWNER: &str = "StandardScaler";
 
 /// Subtracts the mean of each column and divides by its deviation. Missing values (NaN) are left out of both and stay
 /// missing; a constant column is only centred.
@@ -37,15 +40,13 @@ impl StandardScaler {
     /// Learns mean and deviation of each column.
     ///
     /// # Errors
-    /// Without rows.
+    /// Without rows or columns, or for an infinite value.
     pub fn fit(&self, x: &Matrix<f64>) -> Result<FittedStandardScaler> {
-        if x.n_rows() == 0 {
-            return Err(Error::Data("StandardScaler needs at least one row; got none".to_owned()));
-        }
+        check_fit(OWNER, x, Missing::Allowed)?;
         let (mut means, mut vars, mut scales) = (Vec::new(), Vec::new(), Vec::new());
         for j in 0..x.n_columns() {
             let (n, mean, var) = moments(x.column(j), f64::from(self.ddof));
-            let constant = var <= n * f64::EPSILON * var + (n * mean * f64::EPSILON).powi(2);
+            let constant = is_constant(n, mean, var);
             means.push(if self.with_mean { mean } else { 0.0 });
             vars.push(var);
             scales.push(if self.with_std && !constant { var.sqrt() } else { 1.0 });
@@ -54,8 +55,13 @@ impl StandardScaler {
     }
 }
 
+/// Whether a variance is no more than rounding leaves of a constant.
+pub(super) fn is_constant(n: f64, mean: f64, var: f64) -> bool {
+    var <= n * f64::EPSILON * var + (n * mean * f64::EPSILON).powi(2)
+}
+
 /// Number, mean and variance of the values that are not missing. A column with none has mean and variance 0.
-fn moments(column: &[f64], ddof: f64) -> (f64, f64, f64) {
+pub(super) fn moments(column: &[f64], ddof: f64) -> (f64, f64, f64) {
     let present = || column.iter().filter(|value| !value.is_nan());
     let n = present().count() as f64;
     if n == 0.0 {
@@ -76,14 +82,31 @@ impl FittedStandardScaler {
     /// Scales each column.
     ///
     /// # Errors
-    /// When the number of columns differs from that of the fit.
+    /// When the number of columns differs from that of the fit, or a value is infinite.
     pub fn transform(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
-        if x.n_columns() != self.mean.len() {
-            return Err(Error::Shape { what: "columns".to_owned(), expected: self.mean.len(), got: x.n_columns() });
+        check_transform(OWNER, x, self.mean.len(), Missing::Allowed)?;
+        Ok(x.map_cells(|j, value| self.scaled(j, value)))
+    }
+
+    /// The values before scaling.
+    ///
+    /// # Errors
+    /// As [`Self::transform`].
+    pub fn inverse_transform(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
+        check_transform(OWNER, x, self.mean.len(), Missing::Allowed)?;
+        Ok(x.map_cells(|j, value| value * self.scale[j] + self.mean[j]))
+    }
+
+    /// Checks what was read from outside, for `n_columns` columns.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when it belongs to another number of columns.
+    pub(crate) fn validate(&self, n_columns: usize) -> Result<()> {
+        let lengths = [self.mean.len(), self.var.len(), self.scale.len()];
+        if lengths.iter().all(|&length| length == n_columns) {
+            return Ok(());
         }
-        let scaled = |j: usize| x.column(j).iter().map(move |value| self.scaled(j, *value));
-        let values = (0..x.n_columns()).flat_map(scaled).collect();
-        Ok(Matrix::from_columns(x.n_rows(), x.n_columns(), values))
+        Err(Error::Format(format!("a scale of {lengths:?} values for {n_columns} columns")))
     }
 
     /// One value of column `j`, scaled.

@@ -49,32 +49,41 @@ struct Waiting<S> {
     n_constant: usize,
 }
 
+/// The seed of a tree's draws: the first number of a generator that the tree has to itself.
+pub(crate) fn draw_seed(tree_seed: u32) -> u32 {
+    draw_seed_from(&mut RandomState::new(tree_seed))
+}
+
+/// The seed of a tree's draws, taken from a generator that several trees share.
+pub(crate) fn draw_seed_from(generator: &mut RandomState) -> u32 {
+    u32::try_from(generator.randint(0, 0x7fff_ffff)).expect("below 2^31")
+}
+
 /// Grows a tree over the rows in `samples` (those with a weight), which are reordered on the way.
 pub(crate) fn grow<C: Criterion>(
     x: &RankedMatrix,
     criterion: &mut C,
     samples: &mut [u32],
     growth: Growth,
-    seed: u32,
+    draw_seed: u32,
 ) -> Tree {
     let n_features = x.columns.len();
-    let draw_seed = RandomState::new(seed).randint(0, 0x7fff_ffff);
     let mut draw = FeatureDraw {
         features: (0..n_features).collect(),
         constant: vec![0; n_features],
-        generator: XorShift(u32::try_from(draw_seed).expect("below 2^31")),
+        generator: XorShift(draw_seed),
     };
-    let mut spare = vec![0; samples.len()];
     let stats = criterion.stats(samples);
     let total_weight = criterion.weight(&stats);
-    let mut tree = Tree { n_outputs: criterion.value(&stats).len(), ..Tree::default() };
+    let mut tree = Tree::default();
     let root = Waiting { start: 0, end: samples.len(), depth: 0, right_of: None, stats, n_constant: 0 };
     let mut stack = vec![root];
     while let Some(mut node) = stack.pop() {
         let rows = &mut samples[node.start..node.end];
         let impurity = criterion.impurity(&node.stats);
         let weight = criterion.weight(&node.stats);
-        let index = tree.push(impurity, rows.len() as u32, weight, criterion.value(&node.stats));
+        let index = tree.push(impurity, rows.len() as u32, weight);
+        criterion.value(&node.stats, &mut tree.value);
         if let Some(parent) = node.right_of {
             tree.right[parent] = index as i32;
         }
@@ -84,8 +93,7 @@ pub(crate) fn grow<C: Criterion>(
         let Some(cut) = best_cut(x, criterion, rows, &node.stats, growth, &mut draw, &mut node.n_constant) else {
             continue;
         };
-        let n_left = partition(rows, &mut spare, &x.columns[cut.feature].ranks, cut.rank);
-        let (left, right) = (criterion.stats(&rows[..n_left]), criterion.stats(&rows[n_left..]));
+        let (n_left, left, right) = criterion.split(&x.columns[cut.feature], cut.rank, rows, &node.stats);
         let improvement = criterion.improvement(&node.stats, &left, &right, total_weight);
         if improvement + f64::EPSILON < growth.min_impurity_decrease {
             continue;
@@ -105,6 +113,7 @@ pub(crate) fn grow<C: Criterion>(
         stack.push(child(middle, node.end, Some(index), right));
         stack.push(child(node.start, middle, None, left));
     }
+    tree.n_outputs = tree.value.len() / tree.node_count();
     tree
 }
 
@@ -121,7 +130,7 @@ fn must_stay_leaf(depth: usize, n_rows: usize, weight: f64, impurity: f64, growt
 fn best_cut<C: Criterion>(
     x: &RankedMatrix,
     criterion: &mut C,
-    rows: &[u32],
+    rows: &mut [u32],
     stats: &C::Stats,
     growth: Growth,
     draw: &mut FeatureDraw,
@@ -157,20 +166,4 @@ fn best_cut<C: Criterion>(
     draw.constant[n_known..n_total].copy_from_slice(&draw.features[n_known..n_total]);
     *n_constant = n_total;
     best
-}
-
-/// Rows with a rank of at most `cut` first, both parts in their old order; returns how many went left.
-fn partition(rows: &mut [u32], spare: &mut [u32], ranks: &[u32], cut: u32) -> usize {
-    let (mut n_left, mut n_right) = (0, 0);
-    for place in 0..rows.len() {
-        let row = rows[place];
-        let left = usize::from(ranks[row as usize] <= cut);
-        // Both writes happen, one of them counts: no branch to mispredict.
-        rows[n_left] = row;
-        spare[n_right] = row;
-        n_left += left;
-        n_right += 1 - left;
-    }
-    rows[n_left..].copy_from_slice(&spare[..n_right]);
-    n_left
 }

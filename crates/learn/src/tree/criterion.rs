@@ -31,7 +31,7 @@ pub(crate) trait Criterion {
     /// Statistics of the rows of a node.
     type Stats;
 
-    /// Statistics of a set of rows.
+    /// Statistics of the root's rows.
     fn stats(&self, samples: &[u32]) -> Self::Stats;
 
     /// Weight of the rows.
@@ -40,8 +40,8 @@ pub(crate) trait Criterion {
     /// Impurity of a node.
     fn impurity(&self, stats: &Self::Stats) -> f64;
 
-    /// What the node predicts.
-    fn value(&self, stats: &Self::Stats) -> Vec<f64>;
+    /// Writes what the node predicts to the end of `out`.
+    fn value(&self, stats: &Self::Stats, out: &mut Vec<f64>);
 
     /// Improvement of a split as a share of the whole tree's weight.
     fn improvement(&self, node: &Self::Stats, left: &Self::Stats, right: &Self::Stats, total_weight: f64) -> f64 {
@@ -50,16 +50,25 @@ pub(crate) trait Criterion {
             * (self.impurity(node) - (n_right / n * self.impurity(right)) - (n_left / n * self.impurity(left)))
     }
 
-    /// Looks for a cut of this feature that beats `best` and puts it there.
+    /// Looks for a cut of this feature that beats `best` and puts it there. May reorder the rows.
     fn search(
         &mut self,
         column: &RankedColumn,
         feature: usize,
-        samples: &[u32],
+        samples: &mut [u32],
         node: &Self::Stats,
         limits: Limits,
         best: &mut Option<Cut>,
     ) -> Variation;
+
+    /// Puts the rows with a rank of at most `cut` in front; returns how many they are, and the statistics of both parts.
+    fn split(
+        &mut self,
+        column: &RankedColumn,
+        cut: u32,
+        samples: &mut [u32],
+        node: &Self::Stats,
+    ) -> (usize, Self::Stats, Self::Stats);
 }
 
 /// Where the cut between two neighbouring values is.

@@ -5,22 +5,28 @@
 //! best so far by cross-multiplication, and only what comes near is computed in scikit-learn's own formula.
 
 use super::criterion::{Criterion, Cut, Limits, Variation, same_value, threshold_between};
+use super::gini_bins::{Bins, Key};
 use super::ranks::RankedColumn;
 
 /// Rows up to which a comparison sort is quicker than counting digits.
 const RADIX_FROM: usize = 2048;
 const DIGIT: u32 = 11;
+/// Rows of two classes from which leaving bins out pays.
+const BINS_FROM: usize = 64;
 
 /// Gini impurity of classes with whole-number weights.
-pub(crate) struct GiniCounts<'a> {
-    classes: &'a [u32],
-    weights: &'a [u32],
+pub(crate) struct GiniCounts {
+    /// Class and weight of each row.
+    payloads: Vec<u32>,
     n_classes: usize,
-    keys: Vec<u64>,
-    spare: Vec<u64>,
+    keys: Vec<Key>,
+    spare: Vec<Key>,
+    bins: Bins,
     /// Per rank: number of rows, then weight of each class. All zero between calls.
     histogram: Vec<u32>,
     left: Vec<u64>,
+    /// Rows that go right, while a node is split.
+    right_rows: Vec<u32>,
 }
 
 /// Weight of each class in a node.
@@ -38,17 +44,18 @@ impl Counts {
     }
 }
 
-impl<'a> GiniCounts<'a> {
+impl GiniCounts {
     /// A criterion over the rows' classes and weights; weights must be below 2^16 and classes below 2^16.
-    pub(crate) fn new(classes: &'a [u32], weights: &'a [u32], n_classes: usize) -> Self {
+    pub(crate) fn new(classes: &[u32], weights: &[u32], n_classes: usize) -> Self {
         Self {
-            classes,
-            weights,
+            payloads: classes.iter().zip(weights).map(|(&class, &weight)| Key::payload(class, weight)).collect(),
             n_classes,
             keys: Vec::new(),
             spare: Vec::new(),
+            bins: Bins::default(),
             histogram: Vec::new(),
             left: vec![0; n_classes],
+            right_rows: vec![0; classes.len()],
         }
     }
 
@@ -67,7 +74,8 @@ impl<'a> GiniCounts<'a> {
             highest = highest.max(rank);
             let at = rank as usize * width;
             self.histogram[at] += 1;
-            self.histogram[at + 1 + self.classes[row] as usize] += self.weights[row];
+            let payload = self.payloads[row];
+            self.histogram[at + 1 + (payload >> 16) as usize] += payload & 0xffff;
         }
         let used = lowest as usize * width..(highest as usize + 1) * width;
         if same_value(column, lowest, highest) {
@@ -97,40 +105,80 @@ impl<'a> GiniCounts<'a> {
         Variation::Varies
     }
 
-    /// Many distinct values: sort (rank, class, weight) as one integer each.
+    /// Many distinct values: sort the rows, or those that matter.
     fn search_sorted(&mut self, column: &RankedColumn, samples: &[u32], sweep: &mut Sweep<'_>) -> Variation {
+        let (mut lowest, mut highest) = (u32::MAX, 0);
         self.keys.clear();
         self.keys.extend(samples.iter().map(|&row| {
-            let row = row as usize;
-            u64::from(column.ranks[row]) << 32 | u64::from(self.classes[row] << 16 | self.weights[row])
+            let rank = column.ranks[row as usize];
+            lowest = lowest.min(rank);
+            highest = highest.max(rank);
+            Key::new(rank, self.payloads[row as usize])
         }));
-        if self.keys.len() < RADIX_FROM {
-            self.keys.sort_unstable();
-        } else {
-            radix_sort(&mut self.keys, &mut self.spare, column.values.len());
-        }
-        let rank_of = |key: u64| (key >> 32) as u32;
-        let (lowest, highest) = (rank_of(self.keys[0]), rank_of(self.keys[self.keys.len() - 1]));
         if same_value(column, lowest, highest) {
             return Variation::Constant;
         }
+        if self.n_classes == 2 && samples.len() >= BINS_FROM {
+            self.sweep_bins(column, lowest, highest, sweep);
+        } else {
+            self.sweep_all(column, sweep);
+        }
+        Variation::Varies
+    }
+
+    fn sort_keys(&mut self, n_ranks: usize) {
+        if self.keys.len() < RADIX_FROM {
+            self.keys.sort_unstable();
+        } else {
+            radix_sort(&mut self.keys, &mut self.spare, n_ranks);
+        }
+    }
+
+    fn sweep_all(&mut self, column: &RankedColumn, sweep: &mut Sweep<'_>) {
+        self.sort_keys(column.values.len());
         self.left.fill(0);
-        let mut last = lowest;
+        let mut last = self.keys[0].rank();
         for &key in &self.keys {
-            let rank = rank_of(key);
+            let rank = key.rank();
             if rank != last {
                 if column.apart || !same_value(column, last, rank) {
                     sweep.cut(column, last, rank);
                 }
                 last = rank;
             }
-            let class = (key >> 16 & 0xffff) as usize;
-            let weight = key & 0xffff;
-            sweep.add(weight, self.left[class], class);
-            self.left[class] += weight;
+            sweep.add(key.weight(), self.left[key.class()], key.class());
+            self.left[key.class()] += key.weight();
             sweep.n_left += 1;
         }
-        Variation::Varies
+    }
+
+    fn sweep_bins(&mut self, column: &RankedColumn, lowest: u32, highest: u32, sweep: &mut Sweep<'_>) {
+        self.bins.count(&self.keys, lowest, highest);
+        let node = [sweep.node.classes[0], sweep.node.classes[1]];
+        sweep.bound = self.bins.prune(&mut self.keys, column, node, sweep.limits, sweep.bound);
+        self.sort_keys(column.values.len());
+        let (mut left, mut bin, mut last) = ([0, 0], usize::MAX, 0);
+        for &key in &self.keys {
+            let rank = key.rank();
+            if rank != last || bin == usize::MAX {
+                let mut is_cut = true;
+                if self.bins.of(rank) != bin {
+                    bin = self.bins.of(rank);
+                    let start = self.bins.start(bin);
+                    is_cut = start.follows;
+                    left = start.left;
+                    sweep.restart(left, start.rows);
+                }
+                if is_cut && (column.apart || !same_value(column, last, rank)) {
+                    sweep.cut(column, last, rank);
+                }
+                last = rank;
+            }
+            let class = key.class() & 1;
+            sweep.add(key.weight(), left[class], class);
+            left[class] += key.weight();
+            sweep.n_left += 1;
+        }
     }
 }
 
@@ -164,6 +212,15 @@ impl<'a> Sweep<'a> {
             best,
             bound,
         }
+    }
+
+    /// Goes on where these weights of two classes, in so many rows, are on the left.
+    fn restart(&mut self, left: [u64; 2], n_left: usize) {
+        let right = [self.node.classes[0] - left[0], self.node.classes[1] - left[1]];
+        self.n_left = n_left;
+        self.weight_left = left[0] + left[1];
+        self.squares_left = left[0] * left[0] + left[1] * left[1];
+        self.squares_right = right[0] * right[0] + right[1] * right[1];
     }
 
     /// Moves `weight` of a class that has `left` on the left side so far.
@@ -219,13 +276,14 @@ fn gini(squares: u64, weight: f64) -> f64 {
     1.0 - squares as f64 / (weight * weight)
 }
 
-impl Criterion for GiniCounts<'_> {
+impl Criterion for GiniCounts {
     type Stats = Counts;
 
     fn stats(&self, samples: &[u32]) -> Counts {
         let mut classes = vec![0; self.n_classes];
         for &row in samples {
-            classes[self.classes[row as usize] as usize] += u64::from(self.weights[row as usize]);
+            let payload = self.payloads[row as usize];
+            classes[(payload >> 16) as usize] += u64::from(payload & 0xffff);
         }
         Counts::new(classes)
     }
@@ -238,15 +296,15 @@ impl Criterion for GiniCounts<'_> {
         gini(stats.squares, stats.total as f64)
     }
 
-    fn value(&self, stats: &Counts) -> Vec<f64> {
-        stats.classes.iter().map(|&count| count as f64 / stats.total as f64).collect()
+    fn value(&self, stats: &Counts, out: &mut Vec<f64>) {
+        out.extend(stats.classes.iter().map(|&count| count as f64 / stats.total as f64));
     }
 
     fn search(
         &mut self,
         column: &RankedColumn,
         feature: usize,
-        samples: &[u32],
+        samples: &mut [u32],
         node: &Counts,
         limits: Limits,
         best: &mut Option<Cut>,
@@ -258,27 +316,57 @@ impl Criterion for GiniCounts<'_> {
             self.search_sorted(column, samples, &mut sweep)
         }
     }
+
+    fn split(
+        &mut self,
+        column: &RankedColumn,
+        cut: u32,
+        samples: &mut [u32],
+        node: &Counts,
+    ) -> (usize, Counts, Counts) {
+        let n_left = partition(samples, &mut self.right_rows, &column.ranks, cut);
+        let left = self.stats(&samples[..n_left]);
+        let right = node.classes.iter().zip(&left.classes).map(|(all, left)| all - left).collect();
+        (n_left, left, Counts::new(right))
+    }
 }
 
-/// Sorts by the upper half of each key, whose values are below `n_ranks`.
-fn radix_sort(keys: &mut Vec<u64>, spare: &mut Vec<u64>, n_ranks: usize) {
-    spare.resize(keys.len(), 0);
+/// Rows with a rank of at most `cut` first, both parts in their old order; returns how many went left.
+fn partition(rows: &mut [u32], spare: &mut [u32], ranks: &[u32], cut: u32) -> usize {
+    let (mut n_left, mut n_right) = (0, 0);
+    for place in 0..rows.len() {
+        let row = rows[place];
+        let left = usize::from(ranks[row as usize] <= cut);
+        // Both writes happen, one of them counts: no branch to mispredict.
+        rows[n_left] = row;
+        spare[n_right] = row;
+        n_left += left;
+        n_right += 1 - left;
+    }
+    rows[n_left..].copy_from_slice(&spare[..n_right]);
+    n_left
+}
+
+/// Sorts by rank, all below `n_ranks`.
+fn radix_sort(keys: &mut Vec<Key>, spare: &mut Vec<Key>, n_ranks: usize) {
+    spare.clear();
+    spare.resize(keys.len(), Key::new(0, 0));
     let bits = usize::BITS - n_ranks.saturating_sub(1).leading_zeros();
     let passes = bits.div_ceil(DIGIT).max(1);
     let digit = bits.div_ceil(passes).max(1);
-    let mask = (1_usize << digit) - 1;
+    let mask = (1_u32 << digit) - 1;
     for pass in 0..passes {
-        let shift = 32 + pass * digit;
-        let mut starts = vec![0_u32; mask + 1];
-        for key in keys.iter() {
-            starts[(key >> shift) as usize & mask] += 1;
+        let place = |key: Key| (key.rank() >> (pass * digit) & mask) as usize;
+        let mut starts = vec![0_u32; mask as usize + 1];
+        for &key in keys.iter() {
+            starts[place(key)] += 1;
         }
         let mut sum = 0;
         for start in &mut starts {
             sum += std::mem::replace(start, sum);
         }
         for &key in keys.iter() {
-            let at = &mut starts[(key >> shift) as usize & mask];
+            let at = &mut starts[place(key)];
             spare[*at as usize] = key;
             *at += 1;
         }
@@ -295,7 +383,7 @@ mod tests {
         let mut generator = crate::random::RandomState::new(1);
         for n_ranks in [1_usize, 2, 70, 5_000, 3_000_000] {
             let max = u32::try_from(n_ranks - 1).unwrap();
-            let mut keys: Vec<u64> = (0..5_000).map(|i| u64::from(generator.interval(max)) << 32 | i).collect();
+            let mut keys: Vec<Key> = (0..5_000).map(|i| Key::new(generator.interval(max), i)).collect();
             let mut expected = keys.clone();
             expected.sort_unstable();
             radix_sort(&mut keys, &mut Vec::new(), n_ranks);

@@ -5,9 +5,12 @@
 
 pub(crate) mod builder;
 pub(crate) mod criterion;
+mod gini_bins;
 pub(crate) mod gini_counts;
 mod nodes;
+mod rank_sort;
 pub(crate) mod ranks;
+pub(crate) mod squared_error;
 
 pub use nodes::Tree;
 

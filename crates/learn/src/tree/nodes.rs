@@ -42,8 +42,8 @@ impl Tree {
         &self.value[node * self.n_outputs..(node + 1) * self.n_outputs]
     }
 
-    /// Adds a node without children and returns its index.
-    pub(crate) fn push(&mut self, impurity: f64, n: u32, weight: f64, value: impl IntoIterator<Item = f64>) -> usize {
+    /// Adds a node without children, whose value the caller appends, and returns its index.
+    pub(crate) fn push(&mut self, impurity: f64, n: u32, weight: f64) -> usize {
         self.feature.push(LEAF);
         self.threshold.push(f64::from(LEAF));
         self.left.push(-1);
@@ -51,13 +51,22 @@ impl Tree {
         self.impurity.push(impurity);
         self.n_node_samples.push(n);
         self.weighted_n_node_samples.push(weight);
-        self.value.extend(value);
         self.feature.len() - 1
     }
 
     /// How much each feature lowered the impurity, as shares of one (all zero for a single leaf).
     #[must_use]
     pub fn feature_importances(&self, n_features: usize) -> Vec<f64> {
+        let mut importances = self.impurity_decreases(n_features);
+        let total: f64 = importances.iter().sum();
+        if total > 0.0 {
+            importances.iter_mut().for_each(|value| *value /= total);
+        }
+        importances
+    }
+
+    /// How much each feature lowered the impurity of the whole tree.
+    pub(crate) fn impurity_decreases(&self, n_features: usize) -> Vec<f64> {
         let mut importances = vec![0.0; n_features];
         let mass = |node: usize| self.weighted_n_node_samples[node] * self.impurity[node];
         for node in 0..self.node_count() {
@@ -71,11 +80,17 @@ impl Tree {
         }
         let root = self.weighted_n_node_samples[0];
         importances.iter_mut().for_each(|value| *value /= root);
-        let total: f64 = importances.iter().sum();
-        if total > 0.0 {
-            importances.iter_mut().for_each(|value| *value /= total);
-        }
         importances
+    }
+
+    /// The leaf that a row of features falls into.
+    pub(crate) fn leaf_of(&self, feature_value: impl Fn(usize) -> f32) -> usize {
+        let mut node = 0;
+        while let Ok(feature) = usize::try_from(self.feature[node]) {
+            let left = f64::from(feature_value(feature)) <= self.threshold[node];
+            node = (if left { self.left[node] } else { self.right[node] }) as usize;
+        }
+        node
     }
 
     /// Checks arrays that came from outside: lengths, ranges, and that every child comes after its parent, so that a

@@ -19,33 +19,14 @@ pub(crate) fn golden(name: &str) -> Value {
 }
 
 /// A dataset: features and the last column as target.
-pub(crate) fn dataset(name: &str) -> Option<(Matrix<f64>, Vec<f64>)> {
+pub(crate) fn dataset(name: &str) -> (Matrix<f64>, Vec<f64>) {
     let path = folder("METRIA_TEST_DATA", "data").join(format!("{name}.csv"));
-    let text = std::fs::read_to_string(&path).ok()?;
-    let rows: Vec<Vec<f64>> = text
-        .lines()
-        .skip(1)
-        .map(|line| {
-            let fields = line.rsplitn(usize::MAX, ',').map(|field| field.parse().expect("numbers"));
-            let mut row: Vec<f64> = fields.collect();
-            row.reverse();
-            row
-        })
-        .collect();
-    let y = rows.iter().map(|row| row[row.len() - 1]).collect();
-    let x: Vec<Vec<f64>> = rows
-        .into_iter()
-        .map(|mut row| {
-            row.pop();
-            row
-        })
-        .collect();
-    Some((Matrix::from_rows(&x), y))
-}
-
-/// A dataset that must be there.
-pub(crate) fn required_dataset(name: &str) -> (Matrix<f64>, Vec<f64>) {
-    dataset(name).unwrap_or_else(|| panic!("the dataset {name} is missing: run `make test-data` first"))
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; tests/golden/README.md tells how to make it", path.display()));
+    let row = |line: &str| line.split(',').map(|field| field.parse().expect("numbers")).collect::<Vec<f64>>();
+    let mut rows: Vec<Vec<f64>> = text.lines().skip(1).map(row).collect();
+    let y = rows.iter_mut().map(|row| row.pop().expect("a target")).collect();
+    (Matrix::from_rows(&rows), y)
 }
 
 /// A JSON number, or the name of one that JSON lacks.
@@ -81,5 +62,24 @@ pub(crate) fn assert_all_close(got: &[f64], expected: &[f64], tolerance: f64, wh
     assert_eq!(got.len(), expected.len(), "{what}: number of values");
     for (place, (got, expected)) in got.iter().zip(expected).enumerate() {
         assert_close(*got, *expected, tolerance, &format!("{what}[{place}]"));
+    }
+}
+
+/// Fails when a golden case holds something that its test does not read.
+pub(crate) fn known_keys(case: &Value, known: &[&str]) {
+    for key in case.as_object().expect("a case").keys() {
+        assert!(known.contains(&key.as_str()), "no test reads the key {key}");
+    }
+}
+
+/// Fails unless the work gives the same with one thread and with several.
+pub(crate) fn assert_same_for_any_threads<T: PartialEq + Send>(work: impl Fn() -> T + Sync) {
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(&work)
+    };
+    let one = with(1);
+    for threads in [2, 3, 7] {
+        assert!(with(threads) == one, "{threads} threads");
     }
 }

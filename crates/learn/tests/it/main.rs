@@ -3,8 +3,12 @@
 #![expect(clippy::panic, reason = "a helper that cannot go on must end its test")]
 #![expect(clippy::float_cmp, reason = "golden values are compared exactly before any tolerance")]
 
+mod boosting;
 mod common;
+mod cross_validation;
 mod forests;
 mod metrics;
 mod pipeline;
+mod preprocessing;
+mod preprocessing_properties;
 mod splits;

@@ -1,0 +1,111 @@
+"""Running a command by itself and measuring it from outside, and servers that are stopped again."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import time
+
+
+class Failed(Exception):
+    """A command ended badly; the message has its last words."""
+
+
+def run(command, env=None):
+    """Runs a command to its end. Its result is the last line of its output, JSON, with CPU seconds (user and system),
+    wall seconds and peak memory of the whole process added."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=out, stderr=errors, env={**os.environ, **(env or {})}
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        errors.seek(0)
+        lines = out.read().decode().strip().splitlines()
+        if process.returncode != 0 or not lines:
+            words = errors.read().decode(errors="replace")[-2_000:]
+            raise Failed(f"{' '.join(map(str, command))[:300]} ended with {process.returncode}:\n{words}")
+    result = json.loads(lines[-1])
+    result["process_wall_s"] = wall_s
+    result["process_cpu_s"] = usage.ru_utime + usage.ru_stime
+    result["peak_mb"] = usage.ru_maxrss / 1024
+    return result
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def server(command, port, log):
+    """A server that answers /health; tells its process and the seconds from start to the first answer."""
+    with open(log, "wb") as file:
+        start = time.perf_counter()
+        process = subprocess.Popen([str(part) for part in command], stdout=file, stderr=file)
+        try:
+            yield process, _first_answer(process, port, start, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _first_answer(process, port, start, log):
+    while time.perf_counter() - start < 60:
+        if process.poll() is not None:
+            raise Failed(f"the server ended with {process.returncode}: {pathlib.Path(log).read_text()[-2_000:]}")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return time.perf_counter() - start
+        except OSError:
+            time.sleep(0.001)
+        finally:
+            connection.close()
+    raise Failed("the server did not answer /health within 60 s")
+
+
+def resident_mb(pid):
+    """Memory that a process holds now (VmRSS)."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise Failed(f"process {pid} has no VmRSS")
+
+
+def cpu_s(pid):
+    """CPU seconds that a process has used so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ask(port, path, body, n):
+    """Asks `n` times over one kept connection; the answers' seconds, ascending, and the last answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    headers = {"Content-Type": "application/json"}
+    seconds = []
+    for _ in range(n):
+        start = time.perf_counter()
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+        seconds.append(time.perf_counter() - start)
+        if response.status != 200:
+            raise Failed(f"POST {path} was answered with {response.status}: {answer[:300]}")
+    connection.close()
+    return sorted(seconds), json.loads(answer)

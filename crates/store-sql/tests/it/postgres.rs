@@ -1,0 +1,3 @@
+//! PostgreSQL keeps every promise.
+
+metria_store::contract_tests!(crate::open::postgres);

@@ -1,0 +1,3 @@
+//! SQLite keeps every promise.
+
+metria_store::contract_tests!(crate::open::sqlite);

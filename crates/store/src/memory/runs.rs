@@ -1,0 +1,185 @@
+//! Runs in memory.
+
+use super::{MemoryStore, Records, delete_tag, set_tag};
+use crate::error::{Error, Result};
+use crate::experiments::Lifecycle;
+use crate::query::{Page, RunQuery};
+use crate::runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
+use crate::text::{check_tags, check_texts};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A run with everything that was logged to it.
+#[derive(Debug)]
+pub(super) struct StoredRun {
+    pub(super) info: RunInfo,
+    pub(super) params: BTreeMap<String, String>,
+    pub(super) tags: Vec<Tag>,
+    pub(super) inputs: BTreeMap<(String, String), DatasetInput>,
+    pub(super) metrics: BTreeMap<String, Series>,
+}
+
+/// One metric: its measurements in the order of writing, and which of them is the latest.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    history: Vec<Metric>,
+    seen: BTreeSet<(i64, i64, u64)>,
+    latest: usize,
+}
+
+impl Series {
+    pub(super) fn latest(&self) -> &Metric {
+        &self.history[self.latest]
+    }
+
+    fn log(&mut self, metric: Metric) {
+        if !self.seen.insert((metric.step, metric.timestamp_ms, metric.value.to_bits())) {
+            return;
+        }
+        if self.history.is_empty() || metric.is_later_than(self.latest()) {
+            self.latest = self.history.len();
+        }
+        self.history.push(metric);
+    }
+}
+
+impl StoredRun {
+    pub(super) fn whole(&self) -> Run {
+        Run {
+            info: self.info.clone(),
+            params: self.params.iter().map(|(key, value)| Param { key: key.clone(), value: value.clone() }).collect(),
+            metrics: self.metrics.values().map(|series| series.latest().clone()).collect(),
+            tags: self.tags.clone(),
+            inputs: self.inputs.values().cloned().collect(),
+        }
+    }
+
+    fn check_params(&self, params: &[Param]) -> Result<()> {
+        let mut new: BTreeMap<&str, &str> = BTreeMap::new();
+        for param in params {
+            let there =
+                self.params.get(&param.key).map(String::as_str).or_else(|| new.get(param.key.as_str()).copied());
+            match there {
+                Some(value) if value != param.value => {
+                    return Err(Error::param_conflict(&self.info.run_id, &param.key, value, &param.value));
+                }
+                _ => new.insert(&param.key, &param.value),
+            };
+        }
+        Ok(())
+    }
+}
+
+impl Records {
+    fn run(&mut self, run_id: &str) -> Result<&mut StoredRun> {
+        self.runs.get_mut(run_id).ok_or_else(|| Error::NotFound { kind: "run", id: run_id.to_owned() })
+    }
+
+    fn writable(&mut self, run_id: &str) -> Result<&mut StoredRun> {
+        let run = self.run(run_id)?;
+        if run.info.lifecycle == Lifecycle::Deleted {
+            return Err(Error::Conflict(format!("the run {run_id} is deleted; restore it before writing to it")));
+        }
+        Ok(run)
+    }
+}
+
+#[async_trait::async_trait]
+impl RunStore for MemoryStore {
+    async fn create_run(&self, info: RunInfo, tags: Vec<Tag>) -> Result<()> {
+        info.check()?;
+        check_tags(&tags)?;
+        self.with(|records| {
+            if records.experiment(&info.experiment_id)?.lifecycle == Lifecycle::Deleted {
+                return Err(Error::Conflict(format!(
+                    "the experiment {} is deleted; restore it before adding runs",
+                    info.experiment_id
+                )));
+            }
+            if records.runs.contains_key(&info.run_id) {
+                return Err(Error::AlreadyExists { kind: "run", id: info.run_id });
+            }
+            let mut run = StoredRun {
+                info,
+                params: BTreeMap::new(),
+                tags: Vec::new(),
+                inputs: BTreeMap::new(),
+                metrics: BTreeMap::new(),
+            };
+            for tag in tags {
+                set_tag(&mut run.tags, tag);
+            }
+            records.runs.insert(run.info.run_id.clone(), run);
+            Ok(())
+        })
+    }
+
+    async fn get_run(&self, run_id: &str) -> Result<Run> {
+        self.with(|records| Ok(records.run(run_id)?.whole()))
+    }
+
+    async fn update_run(
+        &self,
+        run_id: &str,
+        status: Option<RunStatus>,
+        end_time_ms: Option<i64>,
+        run_name: Option<String>,
+    ) -> Result<RunInfo> {
+        check_texts(&run_name)?;
+        self.with(|records| {
+            let info = &mut records.writable(run_id)?.info;
+            info.status = status.unwrap_or(info.status);
+            info.end_time_ms = end_time_ms.or(info.end_time_ms);
+            if let Some(name) = run_name {
+                info.run_name = name;
+            }
+            Ok(info.clone())
+        })
+    }
+
+    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, _now_ms: i64) -> Result<()> {
+        self.with(|records| {
+            records.run(run_id)?.info.lifecycle = lifecycle;
+            Ok(())
+        })
+    }
+
+    async fn log_batch(&self, run_id: &str, batch: LogBatch) -> Result<()> {
+        batch.check()?;
+        self.with(|records| {
+            let run = records.writable(run_id)?;
+            run.check_params(&batch.params)?;
+            for Param { key, value } in batch.params {
+                run.params.insert(key, value);
+            }
+            for metric in batch.metrics {
+                run.metrics.entry(metric.key.clone()).or_default().log(metric.normal());
+            }
+            for tag in batch.tags {
+                set_tag(&mut run.tags, tag);
+            }
+            for input in batch.inputs {
+                run.inputs.insert((input.name.clone(), input.digest.clone()), input);
+            }
+            Ok(())
+        })
+    }
+
+    async fn delete_run_tag(&self, run_id: &str, key: &str) -> Result<()> {
+        self.with(|records| delete_tag(&mut records.writable(run_id)?.tags, key))
+    }
+
+    async fn metric_history(&self, run_id: &str, key: &str) -> Result<Vec<Metric>> {
+        self.with(|records| {
+            let series = records.runs.get(run_id).and_then(|run| run.metrics.get(key));
+            let mut history = series.map(|series| series.history.clone()).unwrap_or_default();
+            // A stable sort keeps the order of writing within a step and time.
+            history.sort_by_key(|metric| (metric.step, metric.timestamp_ms));
+            Ok(history)
+        })
+    }
+
+    async fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
+        query.check()?;
+        self.with(|records| records.search(query))
+    }
+}
