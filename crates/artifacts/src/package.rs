@@ -138,7 +138,7 @@ impl ModelPackage {
         let (model, flavor) = parse(&description, folder)?;
         let bytes = store.get(&format!("{folder}/{}", flavor.data)).await.map_err(|error| match error {
             Error::NotFound(_) => {
-                Error::Damaged { path: folder.to_owned(), reason: format!("{} is missing", flavor.data) }
+                Error::Damaged { path: folder.to_owned(), reason: format!("{folder}/{} is missing", flavor.data) }
             }
             error => error,
         })?;

@@ -36,9 +36,20 @@ impl Kinded for TelemetryError {
 /// # Errors
 /// When the filter cannot be read or logs were set up before.
 pub fn init(filter: &str, json: bool) -> Result<(), TelemetryError> {
-    let parsed =
-        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
+    let parsed = parse(filter)?;
     let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
     let done = if json { builder.json().try_init() } else { builder.try_init() };
     done.map_err(|_| TelemetryError::Twice)
+}
+
+/// Whether a filter can be read, without setting anything up.
+///
+/// # Errors
+/// When it cannot.
+pub fn check(filter: &str) -> Result<(), TelemetryError> {
+    parse(filter).map(|_| ())
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
 }

@@ -72,7 +72,7 @@ fn reason(checks: &[GateCheck], champion: Option<u32>) -> String {
     match (failed.is_empty(), champion) {
         (true, Some(version)) => format!("better than version {version} in Production, and every minimum is reached"),
         (true, None) => "the first version for Production, and every minimum is reached".to_owned(),
-        (false, _) => format!("not so: {}", failed.join("; ")),
+        (false, _) => format!("not met: {}", failed.join("; ")),
     }
 }
 

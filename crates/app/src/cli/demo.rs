@@ -90,6 +90,7 @@ impl Demo {
             print_outcome(&outcome);
         }
 
+        let shutdown = self.keep.then(Shutdown::watch);
         let serving = Serving::start(&config, &workspace).await?;
         let url = format!("http://{}", serving.address);
         let rows = first_rows(&x_test, 3);
@@ -108,10 +109,9 @@ impl Demo {
                 seconds: started.elapsed().as_secs_f64(),
             },
         )?;
-        if self.keep {
-            serving.until(Shutdown::signal).await?;
-        } else {
-            serving.stop().await?;
+        match shutdown {
+            Some(mut shutdown) => serving.until(&mut shutdown).await?,
+            None => serving.stop().await?,
         }
         workspace.close().await;
         Ok(())

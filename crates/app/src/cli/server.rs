@@ -52,6 +52,8 @@ impl Server {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let config = context.config()?;
         let workspace = context.workspace().await?;
+        // Before anybody is told the address, and so may want the server to stop.
+        let mut shutdown = Shutdown::watch();
         let serving = Serving::start(&config, &workspace).await?;
         let address = serving.address;
         if context.json {
@@ -59,7 +61,7 @@ impl Server {
         } else {
             output::line(format!("Metria serves http://{address} from {} (Ctrl-C stops)", config.home.display()));
         }
-        serving.until(Shutdown::signal).await?;
+        serving.until(&mut shutdown).await?;
         workspace.close().await;
         Ok(())
     }
@@ -96,18 +98,16 @@ impl Serving {
         Ok(Self { address, stop, task })
     }
 
-    /// Serves until `signal`, then stops taking connections and lets what is under way end. A second signal ends at
+    /// Serves until the signal, then stops taking connections and lets what is under way end. A second signal ends at
     /// once.
-    pub(super) async fn until(mut self, signal: impl AsyncFn()) -> Result<()> {
+    pub(super) async fn until(mut self, shutdown: &mut Shutdown) -> Result<()> {
         tokio::select! {
-            () = signal() => {}
+            () = shutdown.signal() => {}
             ended = &mut self.task => return Ok(ended?),
         }
         tracing::info!("stopping: no new connections, requests under way may end");
         tokio::select! {
-            // In this order, so that a second signal is waited for before anybody can see the first one's effect.
-            biased;
-            () = signal() => Ok(()),
+            () = shutdown.signal() => Ok(()),
             stopped = self.stop() => stopped,
         }
     }

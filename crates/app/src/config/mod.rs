@@ -61,6 +61,8 @@ impl Config {
             );
             return Err(raw.refuse_for("server.host", message));
         }
+        metria_runtime::telemetry::check(raw.text("log.filter"))
+            .map_err(|_| raw.refuse("log.filter", "a level (error, warn, info, debug, trace) or target=level pairs"))?;
         Ok(Self {
             store_url: match raw.text("store.url") {
                 "" => format!("sqlite:{}", home.join("metria.db").display()),

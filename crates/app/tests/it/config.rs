@@ -41,6 +41,7 @@ fn check_says_yes_or_why_not() {
         ("[server]\nhost = \"0.0.0.0\"\n", vec!["0.0.0.0", "without authentication", "--insecure-no-auth"]),
         ("[store]\ndurability = \"some\"\n", vec!["store.durability", "`power_loss`", "`some`", "metria.toml"]),
         ("[log]\nformat = \"xml\"\n", vec!["log.format", "`text` or `json`", "`xml`"]),
+        ("[log]\nfilter = \"metria=loud\"\n", vec!["log.filter", "a level", "`metria=loud`", "metria.toml"]),
         ("[server\n", vec!["metria.toml is not valid TOML", "line 1"]),
     ] {
         home.file("metria.toml", toml);
@@ -74,7 +75,7 @@ fn variables_and_flags_that_are_wrong() {
     says(&home.refused(2, &["server", "--host", "example.org"]), &["server.host", "example.org", "command line"]);
     says(&home.refused(2, &["server", "--host", "0.0.0.0"]), &["0.0.0.0", "--insecure-no-auth"]);
     assert_eq!(home.run(&["server", "--port", "70000"]).status.code(), Some(2));
-    says(&home.refused(1, &["runs", "list", "--log", "metria=loud"]), &["log filter", "metria=loud"]);
+    says(&home.refused(2, &["runs", "list", "--log", "metria=loud"]), &["log.filter", "target=level", "metria=loud"]);
 }
 
 #[test]

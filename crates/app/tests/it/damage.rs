@@ -11,8 +11,10 @@ pub(crate) fn flip(path: &Path, at: usize) {
     std::fs::write(path, bytes).expect("the file can be written");
 }
 
-/// Every way of harm, with the words of the command line's refusal.
-fn harms() -> Vec<(&'static str, fn(&Path), Vec<&'static str>)> {
+/// What is done to a model folder, how, and the words of the command line's refusal.
+type Harm = (&'static str, fn(&Path), Vec<&'static str>);
+
+fn harms() -> Vec<Harm> {
     vec![
         (
             "a flipped bit in the payload",

@@ -1,8 +1,10 @@
 //! `metria demo`: the newcomer's first command.
 
-use crate::support::{Home, says, text};
+use crate::support::{Home, says, signal, text, try_send, wait_for};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
+use std::process::Stdio;
 
 /// The demo's document; the demo must keep to the folder it is run in.
 fn demo(home: &Home, args: &[&str]) -> Value {
@@ -68,4 +70,18 @@ fn the_text_tells_the_whole_way() {
     says("done", &["everything is in here"]);
     says("Try:", &["metria runs list --home here"]);
     assert_eq!(lines.iter().filter(|line| line.contains("true answer")).count(), 3, "{told}");
+}
+
+#[test]
+fn a_kept_demo_serves_until_it_is_stopped() {
+    let home = Home::new();
+    let args = ["demo", "--keep", "--port", "0", "--set", "n_estimators=10"];
+    let mut child = home.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let line = lines.find(|line| line.starts_with("Open http://")).expect("it tells where to look");
+    let address = line.trim_start_matches("Open http://").split(' ').next().expect("an address");
+    let health = try_send(address, "GET", "/health", &[], b"").expect("it serves").ok();
+    assert_eq!(health["loaded_models"], serde_json::json!(["german-credit"]));
+    signal(&child, "INT");
+    assert_eq!(wait_for(&mut child), Some(0));
 }

@@ -46,7 +46,7 @@ fn from_registration_to_rollback() {
             "TIME  version 1: None -> Staging by tester",
             "TIME  version 1: Staging -> Production by tester",
             "TIME  version 1: Production -> Archived by tester",
-            "TIME  gate refused version 2: not so: accuracy",
+            "TIME  gate refused version 2: not met: accuracy",
             "TIME  gate passed version 1: the first version for Production",
         ],
     );

@@ -81,7 +81,7 @@ fn bodies_that_are_wrong() {
     let mut misspelt = row.as_object().unwrap().clone();
     misspelt.remove("housing");
     misspelt.insert("hosuing".to_owned(), json!("own"));
-    let twice = body(&[row.clone()]).replacen("\"sex\":", "\"sex\":\"female\",\"sex\":", 1);
+    let twice = body(std::slice::from_ref(&row)).replacen("\"sex\":", "\"sex\":\"female\",\"sex\":", 1);
     let nan = with("age", json!(-7)).replace("-7", "NaN");
     let infinity = with("age", json!(-7)).replace("-7", "-Infinity");
     let huge = with("age", json!(-7)).replace("-7", "1e999");
@@ -124,7 +124,10 @@ fn bodies_that_are_wrong() {
         (infinity, vec!["must be JSON", "NaN and Infinity are not JSON", "null"]),
         (huge, vec!["must be JSON", "number out of range"]),
         (twice, vec!["instances[0]: the key `sex` occurs twice"]),
-        (format!("{{\"instances\": [], {}", &body(&[row.clone()])[1..]), vec!["the key `instances` occurs twice"]),
+        (
+            format!("{{\"instances\": [], {}", &body(std::slice::from_ref(&row))[1..]),
+            vec!["the key `instances` occurs twice"],
+        ),
         (format!("{{\"instances\": {}", "[".repeat(5_000_000)), vec!["must be JSON", "recursion limit"]),
         (format!("{{\"x\": {}", "{\"x\":".repeat(1_000_000)), vec!["must be JSON"]),
     ] {

@@ -73,15 +73,15 @@ fn artifacts(folder: &Path, run_id: &str, run: &Value) {
     let metrics = pairs(&run["metrics"]);
     let matrix = parsed("evaluation/confusion_matrix.json");
     assert_eq!(matrix["labels"], json!(["0", "1"]));
-    let cells: Vec<f64> = matrix["matrix"]
+    let cells: Vec<u64> = matrix["matrix"]
         .as_array()
         .unwrap()
         .iter()
         .flat_map(|row| row.as_array().unwrap())
-        .map(|cell| cell.as_f64().unwrap())
+        .map(|cell| cell.as_f64().unwrap() as u64)
         .collect();
-    assert_eq!(cells.iter().sum::<f64>(), 200.0, "each held-out row once");
-    assert!(((cells[0] + cells[3]) / 200.0 - metrics["accuracy"].as_f64().unwrap()).abs() < 1e-12);
+    assert_eq!(cells.iter().sum::<u64>(), 200, "each held-out row once");
+    assert!(((cells[0] + cells[3]) as f64 / 200.0 - metrics["accuracy"].as_f64().unwrap()).abs() < 1e-12);
     let roc = parsed("evaluation/roc_curve.json");
     assert_eq!(roc["auc"], metrics["roc_auc"]);
     let ends = |axis: &str| (roc[axis][0].as_f64(), roc[axis].as_array().unwrap().last().unwrap().as_f64());

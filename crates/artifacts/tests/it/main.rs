@@ -88,8 +88,11 @@ async fn damage_and_other_tools_are_named() {
     store.delete("model/pipeline.metria").await.expect("deleted");
     let error = ModelPackage::read(&store, "model").await.unwrap_err();
     assert!(error.to_string().contains("model/pipeline.metria"), "{error}");
-
+    assert_eq!(error.kind(), ErrorKind::DataLoss, "the description says that it is there");
     let text = String::from_utf8(store.get("model/MLmodel").await.expect("read").to_vec()).expect("UTF-8");
+    store.delete("model/MLmodel").await.expect("deleted");
+    assert_eq!(ModelPackage::read(&store, "model").await.unwrap_err().kind(), ErrorKind::NotFound);
+
     store.put("other/MLmodel", text.replace("  metria:", "  sklearn:").as_bytes()).await.expect("written");
     let error = ModelPackage::read(&store, "other").await.unwrap_err();
     assert!(error.to_string().contains("only sklearn"), "{error}");
