@@ -93,7 +93,7 @@ fn what_is_refused() {
     for name in ["a/b", "..", ".", "a:b", "a\\b", "a@b", "%2e%2e", "a\nb", " "] {
         says(&home.refused(2, &["models", "register", &source, name]), &["model name"]);
     }
-    says(&home.refused(1, &["models", "register", "/tmp", "x"]), &["no model in"]);
+    says(&home.refused(1, &["models", "register", "/tmp", "x"]), &["runs:/RUN_ID/PATH", "file:///tmp"]);
     says(&home.refused(1, &["models", "show", "nobody"]), &["no registered model `nobody`"]);
     says(&home.refused(1, &["models", "promote", "german", "7"]), &["no model version", "7"]);
     says(&home.refused(1, &["models", "compare", "german", "1", "7"]), &["no model version", "7"]);
