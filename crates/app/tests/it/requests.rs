@@ -166,7 +166,7 @@ fn paths_methods_and_types_that_are_wrong() {
     let home = Home::with_model();
     let server = home.server();
     let sound = body(&[row()]);
-    for path in ["/predict", "/predict/", "/predict/german/extra", "/nothing", "/models/german/x", "/health/x"] {
+    for path in ["/predict", "/predict/", "/predict/german/extra", "/nothing", "/models/german/reload/x", "/health/x"] {
         says(&server.post(path, &sound).refused(404), &["no such path", path]);
     }
     for (method, path, allowed) in [
