@@ -133,7 +133,7 @@ fn a_model_from_a_run_to_production_and_back() {
     assert_eq!(promote(1, &json!({})).ok()["stage"], "Production");
     let decision = post(&server, "/api/v1/models/credit/versions/2/gate", &json!({}));
     assert_eq!((&decision["passed"], &decision["compared_with"]), (&json!(false), &json!(1)));
-    says(&promote(2, &json!({})).refused(409), &["not so", "roc_auc"]);
+    says(&promote(2, &json!({})).refused(409), &["not met", "roc_auc"]);
     assert_eq!(promote(2, &json!({"override_reason": "a drill"})).ok()["stage"], "Production");
     assert_eq!(server.post("/predict/credit", body(&rows(1))).ok()["model_version"], 2);
     assert_eq!(post(&server, "/api/v1/models/credit/rollback", &json!({"user_id": "ben"}))["version"], 1);
