@@ -289,6 +289,7 @@ pub(crate) async fn found(store: &dyn Store, query: &RunQuery) -> Vec<usize> {
         if last {
             return numbers;
         }
+        assert!(numbers.len() < 10_000, "pages must come to an end");
         query.page_token = page.next_page_token;
     }
 }

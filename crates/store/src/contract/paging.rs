@@ -197,6 +197,7 @@ pub async fn full_pages_end_the_search(store: &dyn Store) {
             let page = ok(store.search_runs(&query).await);
             assert!(!page.items.is_empty(), "no page is empty");
             count += 1;
+            assert!(count <= pages, "there are {pages} pages of {limit}");
             query.page_token = page.next_page_token;
             if query.page_token.is_none() {
                 break;
