@@ -16,7 +16,6 @@ def machine():
         "cores": len(os.sched_getaffinity(0)),
         "memory": f"{int(memory.group(1)) / 2**20:.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}",
-        "load": f"{os.getloadavg()[0]:.1f}",
     }
 
 
@@ -53,6 +52,12 @@ def write(path, results, versions, command, quick, load_before):
     ]
     if quick:
         lines += ["**A smoke run with small inputs (`--quick`): the numbers say nothing about speed.**", ""]
+    if load_before > about["cores"] / 2:
+        lines += [
+            f"**Other programs ran on this machine (load {load_before:.1f} on {about['cores']} cores): wall times and "
+            "percentiles say little, CPU seconds a little more.**",
+            "",
+        ]
     lines += [
         "| | |",
         "|---|---|",
