@@ -41,7 +41,11 @@ impl Tracking {
         match self.store.get_experiment(DEFAULT_ID).await {
             Ok(_) => Ok(()),
             Err(metria_store::Error::NotFound { .. }) => {
-                match self.store.create_experiment(self.experiment(DEFAULT_ID, CreateExperiment::named(DEFAULT_NAME))).await {
+                match self
+                    .store
+                    .create_experiment(self.experiment(DEFAULT_ID, CreateExperiment::named(DEFAULT_NAME)))
+                    .await
+                {
                     // Another process was quicker.
                     Err(metria_store::Error::AlreadyExists { .. }) | Ok(()) => Ok(()),
                     Err(error) => Err(error.into()),
@@ -153,11 +157,7 @@ impl Tracking {
     ///
     /// # Errors
     /// When the filter, an order or the token cannot be read.
-    pub async fn search_experiments(
-        &self,
-        lifecycle: Option<Lifecycle>,
-        search: &Search,
-    ) -> Result<Page<Experiment>> {
+    pub async fn search_experiments(&self, lifecycle: Option<Lifecycle>, search: &Search) -> Result<Page<Experiment>> {
         let value = |experiment: &Experiment, entity: Entity, key: &str| match (entity, key) {
             (Entity::Tag, key) => tag_value(&experiment.tags, key),
             (_, "name") => Some(Found::Text(experiment.name.clone())),

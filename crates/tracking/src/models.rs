@@ -3,7 +3,7 @@
 use crate::Tracking;
 use crate::error::{Error, Result};
 use crate::search::Subject;
-use crate::select::{Found, Search, select, tag_value};
+use crate::select::{Found, Search, registry_tag_value, select};
 use metria_core::names::{check_key, check_model_name};
 use metria_core::time::now_ms;
 use metria_core::{ModelStage, VersionSelector};
@@ -202,7 +202,7 @@ impl Tracking {
     /// When the filter, an order or the token cannot be read.
     pub async fn search_models(&self, search: &Search) -> Result<Page<RegisteredModel>> {
         let value = |model: &RegisteredModel, entity: Entity, key: &str| match (entity, key) {
-            (Entity::Tag, key) => tag_value(&model.tags, key),
+            (Entity::Tag, key) => registry_tag_value(&model.tags, key),
             (_, "name") => Some(Found::Text(model.name.clone())),
             (_, "creation_timestamp") => Some(Found::Integer(model.creation_time_ms)),
             (_, "last_updated_timestamp") => Some(Found::Integer(model.last_update_time_ms)),
@@ -221,7 +221,7 @@ impl Tracking {
             versions.extend(self.store.list_versions(&model.name).await?);
         }
         let value = |version: &ModelVersion, entity: Entity, key: &str| match (entity, key) {
-            (Entity::Tag, key) => tag_value(&version.tags, key),
+            (Entity::Tag, key) => registry_tag_value(&version.tags, key),
             (_, "name") => Some(Found::Text(version.name.clone())),
             (_, "run_id") => version.run_id.clone().map(Found::Text),
             (_, "source_path") => Some(Found::Text(version.source.clone())),

@@ -163,7 +163,11 @@ impl Tracking {
             experiment_ids: search.experiment_ids.clone(),
             lifecycle: search.lifecycle,
             conditions: parse_filter(Subject::Runs, &search.filter)?,
-            order_by: search.order_by.iter().map(|text| parse_order_by(Subject::Runs, text)).collect::<std::result::Result<_, _>>()?,
+            order_by: search
+                .order_by
+                .iter()
+                .map(|text| parse_order_by(Subject::Runs, text))
+                .collect::<std::result::Result<_, _>>()?,
             limit: search.max_results,
             page_token: search.page_token.clone(),
         };

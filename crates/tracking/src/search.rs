@@ -379,7 +379,10 @@ mod tests {
             assert_eq!(one(filter), expected, "{filter}");
         }
         assert_eq!(parse_filter(Subject::Runs, "  ").unwrap(), []);
-        assert_eq!(parse_filter(Subject::Runs, "metrics.a > 1 and params.b = 'c' AND tags.d IS NULL").unwrap().len(), 3);
+        assert_eq!(
+            parse_filter(Subject::Runs, "metrics.a > 1 and params.b = 'c' AND tags.d IS NULL").unwrap().len(),
+            3
+        );
     }
 
     #[test]

@@ -45,6 +45,15 @@ pub(crate) fn tag_value(tags: &[Tag], key: &str) -> Option<Found> {
     tags.iter().find(|tag| tag.key == key).map(|tag| Found::Text(tag.value.clone()))
 }
 
+/// The tag that tells prompts from models. Whatever lacks it is a model: clients ask for what is no prompt by `!=`,
+/// which would leave out whatever has no such tag.
+const IS_PROMPT: &str = "mlflow.prompt.is_prompt";
+
+/// A tag of the registry.
+pub(crate) fn registry_tag_value(tags: &[Tag], key: &str) -> Option<Found> {
+    tag_value(tags, key).or_else(|| (key == IS_PROMPT).then(|| Found::Text("false".to_owned())))
+}
+
 /// The records that a search wants, sorted and cut to a page. Records come in the order that breaks ties.
 pub(crate) fn select<T>(
     subject: Subject,
@@ -115,7 +124,9 @@ mod tests {
     fn filters_orders_and_pages() {
         let filtered = Search { filter: "name LIKE 'a%' AND creation_time >= 1".to_owned(), ..Search::default() };
         assert_eq!(names(&filtered).0, ["a", "ab"]);
-        for (order, expected) in [("creation_time ASC", ["ab", "b", "a", "c"]), ("creation_time DESC", ["a", "b", "ab", "c"])] {
+        for (order, expected) in
+            [("creation_time ASC", ["ab", "b", "a", "c"]), ("creation_time DESC", ["a", "b", "ab", "c"])]
+        {
             let sorted = Search { order_by: vec![order.to_owned()], ..Search::default() };
             assert_eq!(names(&sorted).0, expected, "{order}: what has none comes last");
         }

@@ -3,8 +3,8 @@
 
 use crate::state::AppState;
 use axum::body::Body;
-use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 /// The file at a path below the artifact root, or the part of it that `Range` asks for.
@@ -17,7 +17,8 @@ pub(crate) async fn send(state: &AppState, path: &str, request: &HeaderMap) -> m
     let mut headers = file_headers(name);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let asked = request.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let Some(asked) = asked.and_then(|text| text.trim().strip_prefix("bytes=")).filter(|text| !text.contains(',')) else {
+    let Some(asked) = asked.and_then(|text| text.trim().strip_prefix("bytes=")).filter(|text| !text.contains(','))
+    else {
         let (size_bytes, stream) = artifacts.get_stream(path).await?;
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size_bytes));
         return Ok((headers, Body::from_stream(stream)).into_response());

@@ -64,7 +64,10 @@ pub(super) async fn create(
     State(state): State<AppState>,
     Json(new): Json<NewExperiment>,
 ) -> Result<(StatusCode, axum::Json<Experiment>), HttpError> {
-    let experiment = state.tracking().create_experiment(CreateExperiment { name: new.name, artifact_location: None, tags: new.tags }).await?;
+    let experiment = state
+        .tracking()
+        .create_experiment(CreateExperiment { name: new.name, artifact_location: None, tags: new.tags })
+        .await?;
     Ok((StatusCode::CREATED, axum::Json(experiment)))
 }
 

@@ -89,11 +89,7 @@ pub(super) async fn download_proxied(
 }
 
 /// `PUT mlflow-artifacts/artifacts/{path}`: written as it comes, visible when whole.
-pub(super) async fn upload(
-    State(state): State<AppState>,
-    Path(path): Path<String>,
-    body: Body,
-) -> Result<Json<Value>> {
+pub(super) async fn upload(State(state): State<AppState>, Path(path): Path<String>, body: Body) -> Result<Json<Value>> {
     let path = checked(&path)?;
     if path.is_empty() {
         return Err(MlflowError::invalid("the path of an upload must not be empty"));

@@ -20,7 +20,9 @@ const PROXIED: &str = "mlflow-artifacts:";
 pub(super) fn public_uri(state: &AppState, location: &str) -> String {
     let root = state.workspace.artifacts.root_uri();
     match location.strip_prefix(root.as_str()) {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{PROXIED}{}", if rest.is_empty() { "/" } else { rest }),
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+            format!("{PROXIED}{}", if rest.is_empty() { "/" } else { rest })
+        }
         _ => location.to_owned(),
     }
 }

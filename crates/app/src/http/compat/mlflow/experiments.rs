@@ -70,10 +70,7 @@ pub(super) async fn get_by_name(State(state): State<AppState>, Input(fields): In
     Ok(Json(Found { experiment: experiment(&state, found) }))
 }
 
-pub(super) async fn search(
-    State(state): State<AppState>,
-    Input(fields): Input<SearchFields>,
-) -> Result<Json<Value>> {
+pub(super) async fn search(State(state): State<AppState>, Input(fields): Input<SearchFields>) -> Result<Json<Value>> {
     let lifecycle = view(fields.view_type.as_deref())?;
     let search = Search {
         filter: fields.filter.unwrap_or_default(),
@@ -124,7 +121,11 @@ async fn set_lifecycle(state: &AppState, fields: Fields, lifecycle: Lifecycle) -
     let experiment_id = required("experiment_id", fields.experiment_id)?;
     let found = state.tracking().get_experiment(&experiment_id).await?;
     if found.lifecycle == lifecycle {
-        let wanted = super::convert::lifecycle(if lifecycle == Lifecycle::Active { Lifecycle::Deleted } else { Lifecycle::Active });
+        let wanted = super::convert::lifecycle(if lifecycle == Lifecycle::Active {
+            Lifecycle::Deleted
+        } else {
+            Lifecycle::Active
+        });
         return Err(MlflowError::not_found(format!("No {wanted} experiment with id {experiment_id} exists")));
     }
     state.tracking().set_experiment_lifecycle(&experiment_id, lifecycle).await?;

@@ -90,7 +90,9 @@ pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
         None => Ok(None),
         Some(NumberOrText::Integer(number)) => Ok(Some(number)),
         #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
-        Some(NumberOrText::Float(number)) if number == number.trunc() && number.abs() < 9.3e18 => Ok(Some(number as i64)),
+        Some(NumberOrText::Float(number)) if number == number.trunc() && number.abs() < 9.3e18 => {
+            Ok(Some(number as i64))
+        }
         Some(NumberOrText::Float(number)) => Err(wrong(number.to_string())),
         Some(NumberOrText::Text(text)) => match text.trim().parse() {
             Ok(number) => Ok(Some(number)),
@@ -174,14 +176,20 @@ mod tests {
 
     #[test]
     fn numbers_may_be_texts() {
-        let read = fields(r#"{"step": "9223372036854775807", "value": "-Infinity", "archive": "True", "odd": 1}"#).unwrap();
+        let read =
+            fields(r#"{"step": "9223372036854775807", "value": "-Infinity", "archive": "True", "odd": 1}"#).unwrap();
         assert_eq!((read.step, read.value, read.archive), (Some(i64::MAX), Some(f64::MIN), true));
         let read = fields(r#"{"step": 3.0, "value": 2, "run_ids": ["a", "b"]}"#).unwrap();
         assert_eq!((read.step, read.value, read.run_ids.len()), (Some(3), Some(2.0), 2));
         assert!(fields(r#"{"value": "NaN"}"#).unwrap().value.unwrap().is_nan());
         assert_eq!(fields("").unwrap(), Fields::default());
         assert_eq!(fields(r#"{"step": null}"#).unwrap().step, None);
-        for (text, word) in [(r#"{"step": 1.5}"#, "1.5"), (r#"{"step": "x"}"#, "`x`"), (r#"{"value": "x"}"#, "`x`"), ("[]", "no object")] {
+        for (text, word) in [
+            (r#"{"step": 1.5}"#, "1.5"),
+            (r#"{"step": "x"}"#, "`x`"),
+            (r#"{"value": "x"}"#, "`x`"),
+            ("[]", "no object"),
+        ] {
             let message = fields(text).unwrap_err();
             assert!(message.contains(word), "{text}: {message}");
         }

@@ -63,8 +63,7 @@ pub(super) async fn history_bulk(State(state): State<AppState>, Input(fields): I
     let mut metrics = Vec::new();
     for run_id in checked(fields.run_ids)? {
         let found = state.tracking().metric_history(&run_id, &key).await?;
-        let part: Vec<Metric> =
-            found.into_iter().take(most).map(|metric| wire_metric(metric, Some(&run_id))).collect();
+        let part: Vec<Metric> = found.into_iter().take(most).map(|metric| wire_metric(metric, Some(&run_id))).collect();
         most -= part.len();
         metrics.extend(part);
     }

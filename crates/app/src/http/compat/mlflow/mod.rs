@@ -77,13 +77,11 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/model-versions/get-download-uri", get(model_versions::download_uri))
         .route("/model-versions/set-tag", post(model_versions::set_tag))
         .route("/model-versions/delete-tag", delete(model_versions::delete_tag))
+        .route("/logged-models/search", post(runs::no_logged_models))
         .fallback(error::not_here);
     let proxied = Router::new()
         .route("/artifacts", get(artifacts::list_proxied))
-        .route(
-            "/artifacts/{*path}",
-            get(artifacts::download_proxied).put(artifacts::upload).delete(artifacts::delete),
-        )
+        .route("/artifacts/{*path}", get(artifacts::download_proxied).put(artifacts::upload).delete(artifacts::delete))
         .layer(DefaultBodyLimit::disable())
         .fallback(error::not_here);
     ["/api", "/ajax-api"].into_iter().fold(outside(), |router, prefix| {

@@ -108,7 +108,8 @@ pub(super) async fn latest_versions(
     Input(fields): Input<Fields>,
 ) -> Result<Json<Value>> {
     let name = required("name", fields.name)?;
-    let stages = fields.stages.iter().map(|stage| stage.parse()).collect::<std::result::Result<Vec<ModelStage>, _>>()?;
+    let stages =
+        fields.stages.iter().map(|stage| stage.parse()).collect::<std::result::Result<Vec<ModelStage>, _>>()?;
     let found = state.tracking().get_model(&name).await?;
     let newest = newest_of_each_stage(state.tracking().list_versions(&name).await?);
     let versions: Vec<ModelVersion> = newest
