@@ -16,9 +16,10 @@ demo: setup-demo ## Build, then train, validate, register and serve a model on r
 	cargo build --profile demo -p metria-app
 	$(CARGO_TARGET_DIR)/demo/metria demo $(if $(KEEP),--keep)
 
-test: setup-test test-data ## Run every test but that on UCI Adult: with a private PostgreSQL, and Chromium on the pages
+test: setup-test test-data $(CACHE)/mlflow-2/.ready $(CACHE)/mlflow-3/.ready ## Run every test but that on UCI Adult: a private PostgreSQL, Chromium on the pages, MLflow clients
 	scripts/with-postgres cargo test --workspace
 	$(PYTHON) -m pytest --quiet tests/browser
+	for client in 2 3; do $(CACHE)/mlflow-$$client/bin/python -m pytest --quiet -W ignore tests/compat/mlflow || exit 1; done
 	@echo "Not run: the golden case on UCI Adult, which this repository may not hold. Run it with: make test-adult METRIA_ADULT=folder"
 
 test-adult: setup-test $(VENV)/.ready ## Run the test on UCI Adult: METRIA_ADULT=folder with adult_train.csv
@@ -54,6 +55,11 @@ test-data: $(VENV)/.ready ## Write the datasets that the golden tests need
 $(VENV)/.ready: tests/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(CACHE)/mlflow-%/.ready: tests/compat/mlflow/requirements-%.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 $(BENCH_VENV)/.ready: bench/requirements.txt

@@ -31,6 +31,14 @@ pub enum Error {
         /// Why not.
         source: object_store::Error,
     },
+    /// What was to be written broke off.
+    #[error("the upload of `{path}` broke off: {source}")]
+    Broken {
+        /// Where to.
+        path: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A local file failed.
     #[error("cannot {action} {path}: {source}")]
     File {
@@ -66,6 +74,7 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Path(error) => error.kind(),
+            Self::Broken { .. } => ErrorKind::InvalidInput,
             Self::NotFound(_) | Self::NoModel(_) => ErrorKind::NotFound,
             Self::Root(_) | Self::Flavor { .. } => ErrorKind::Unsupported,
             Self::Storage { source, .. } => storage_kind(source),

@@ -2,14 +2,20 @@
 
 use crate::error::{Error, Result};
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use futures_util::stream::{BoxStream, Stream, StreamExt, TryStreamExt};
 use metria_core::names::check_artifact_path;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
 use serde::Serialize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Pieces of an upload that may be on their way to the storage at once.
+const PIECES_UNDER_WAY: usize = 4;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// One entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -127,6 +133,76 @@ impl ArtifactStore {
         let mut entries: Vec<ArtifactInfo> = folders.chain(files).collect();
         entries.sort_by(|a, b| b.is_dir.cmp(&a.is_dir).then_with(|| a.path.cmp(&b.path)));
         Ok(entries)
+    }
+
+    /// Size of a file and the content of a part of it, piece by piece. A part that begins behind the end is empty.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_range(
+        &self,
+        path: &str,
+        range: Range<u64>,
+    ) -> Result<(u64, Range<u64>, BoxStream<'static, Result<Bytes>>)> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let result = self.storage.get_opts(&Self::path(path)?, options).await.map_err(Self::failed("read", path))?;
+        let (size, range) = (result.meta.size, result.range.clone());
+        let path = path.to_owned();
+        let stream = result.into_stream().map_err(move |error| Self::failed("read", &path)(error));
+        Ok((size, range, stream.boxed()))
+    }
+
+    /// Size of a file.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn size(&self, path: &str) -> Result<u64> {
+        Ok(self.storage.head(&Self::path(path)?).await.map_err(Self::failed("read", path))?.size)
+    }
+
+    /// Writes a file as its bytes come, never holding more than a few pieces of it; a reader sees nothing of it, or the
+    /// old content, until it is whole.
+    ///
+    /// # Errors
+    /// When the path is refused, the bytes break off, or the storage fails.
+    pub async fn put_stream<E: Into<BoxError>>(
+        &self,
+        path: &str,
+        mut bytes: impl Stream<Item = std::result::Result<Bytes, E>> + Unpin + Send,
+    ) -> Result<()> {
+        let failed = || Self::failed("write", path);
+        let upload = self.storage.put_multipart(&Self::path(path)?).await.map_err(failed())?;
+        let mut writer = WriteMultipart::new(upload);
+        while let Some(piece) = bytes.next().await {
+            match piece {
+                Ok(piece) => {
+                    writer.wait_for_capacity(PIECES_UNDER_WAY).await.map_err(failed())?;
+                    writer.put(piece);
+                }
+                Err(error) => {
+                    // What was written so far is nobody's; a storage that cannot forget it now does so later.
+                    let _ = writer.abort().await;
+                    return Err(Error::Broken { path: path.to_owned(), source: error.into() });
+                }
+            }
+        }
+        writer.finish().await.map_err(failed())?;
+        Ok(())
+    }
+
+    /// Removes a file, or a folder with all that is in it. It is no error when there is none.
+    ///
+    /// # Errors
+    /// When the path is refused or the storage fails.
+    pub async fn delete_all(&self, path: &str) -> Result<()> {
+        let prefix = Self::path(path)?;
+        self.delete(path).await?;
+        let mut inside = self.storage.list(Some(&prefix));
+        while let Some(found) = inside.next().await {
+            let location = found.map_err(Self::failed("list", path))?.location;
+            self.storage.delete(&location).await.map_err(Self::failed("delete", path))?;
+        }
+        Ok(())
     }
 
     /// Removes a file. It is no error when there is none.

@@ -9,6 +9,7 @@
 pub mod contract;
 pub mod error;
 pub mod experiments;
+mod like;
 pub mod memory;
 pub mod models;
 pub mod page_token;
@@ -21,7 +22,7 @@ pub use experiments::{Experiment, ExperimentStore, Lifecycle};
 pub use memory::MemoryStore;
 pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
 pub use page_token::{PageToken, SortValue};
-pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery};
+pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
 pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 
 /// All entities in one backend.

@@ -155,6 +155,9 @@ pub trait ModelStore: Send + Sync {
     /// Writes or replaces one tag of a model.
     async fn set_model_tag(&self, name: &str, tag: Tag, now_ms: i64) -> Result<()>;
 
+    /// Removes one tag of a model. `NotFound` when there is none.
+    async fn delete_model_tag(&self, name: &str, key: &str, now_ms: i64) -> Result<()>;
+
     /// Writes a version under the next number (`version.version` is ignored) and returns it whole.
     /// The model's last update is the version's creation.
     async fn create_version(&self, version: ModelVersion) -> Result<ModelVersion>;
@@ -170,6 +173,9 @@ pub trait ModelStore: Send + Sync {
 
     /// Writes or replaces one tag of a version.
     async fn set_version_tag(&self, name: &str, version: u32, tag: Tag, now_ms: i64) -> Result<()>;
+
+    /// Removes one tag of a version. `NotFound` when there is none.
+    async fn delete_version_tag(&self, name: &str, version: u32, key: &str, now_ms: i64) -> Result<()>;
 
     /// Removes a version and its aliases. `Conflict` while it is in Staging or Production.
     async fn delete_version(&self, name: &str, version: u32, now_ms: i64) -> Result<()>;

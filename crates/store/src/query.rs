@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::experiments::Lifecycle;
+use crate::like::like;
 use crate::text::check_texts;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,43 @@ pub enum Comparison {
     IsNull,
     /// The key is there.
     IsNotNull,
+}
+
+/// A value as it is compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// A metric or a time.
+    Number(f64),
+    /// Everything else.
+    Text(&'a str),
+}
+
+impl Comparison {
+    /// Whether it holds for a value, or for the absence of one.
+    #[must_use]
+    #[expect(clippy::float_cmp, reason = "a search for a number means that number")]
+    pub fn holds(&self, value: Option<&Value<'_>>) -> bool {
+        let Some(value) = value else { return matches!(self, Self::IsNull) };
+        match (self, value) {
+            (Self::IsNotNull, _) => true,
+            (Self::NumberEquals(wanted), Value::Number(number)) => number == wanted,
+            // NaN is neither equal nor unequal here.
+            (Self::NumberNotEquals(wanted), Value::Number(number)) => {
+                number != wanted && !number.is_nan() && !wanted.is_nan()
+            }
+            (Self::Greater(wanted), Value::Number(number)) => number > wanted,
+            (Self::GreaterOrEqual(wanted), Value::Number(number)) => number >= wanted,
+            (Self::Less(wanted), Value::Number(number)) => number < wanted,
+            (Self::LessOrEqual(wanted), Value::Number(number)) => number <= wanted,
+            (Self::TextEquals(wanted), Value::Text(text)) => text == wanted,
+            (Self::TextNotEquals(wanted), Value::Text(text)) => text != wanted,
+            (Self::Like(pattern), Value::Text(text)) => like(text, pattern, false),
+            (Self::ILike(pattern), Value::Text(text)) => like(text, pattern, true),
+            (Self::In(wanted), Value::Text(text)) => wanted.iter().any(|wanted| wanted == text),
+            (Self::NotIn(wanted), Value::Text(text)) => wanted.iter().all(|wanted| wanted != text),
+            _ => false,
+        }
+    }
 }
 
 /// One condition; all of a query's must hold.

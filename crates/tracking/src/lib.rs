@@ -13,12 +13,15 @@ mod models;
 mod names;
 mod runs;
 pub mod search;
+mod select;
 
 pub use compare::{ComparedRow, RunComparison, VersionComparison, VersionSide};
 pub use error::{Error, Result};
+pub use experiments::CreateExperiment;
 pub use gates::GatePolicy;
 pub use models::{ModelDetails, RegisterVersion};
 pub use runs::{CreateRun, SearchRuns};
+pub use select::Search;
 
 use metria_store::Store;
 use std::sync::Arc;

@@ -2,11 +2,16 @@
 
 use crate::Tracking;
 use crate::error::{Error, Result};
+use crate::search::Subject;
+use crate::select::{Found, Search, registry_tag_value, select};
 use metria_core::names::{check_key, check_model_name};
 use metria_core::time::now_ms;
 use metria_core::{ModelStage, VersionSelector};
-use metria_store::{GateDecision, ModelVersion, RegisteredModel, StageTransition, Tag};
+use metria_store::{Entity, GateDecision, ModelVersion, Page, RegisteredModel, StageTransition, Tag};
 use serde::Serialize;
+
+/// Longest value of a tag in the registry, as MLflow's clients know it.
+const REGISTRY_TAG_LENGTH: usize = 100_000;
 
 /// What a new version is given.
 #[derive(Clone, Debug, Default)]
@@ -48,16 +53,9 @@ impl Tracking {
     /// When the name is refused or the store fails.
     pub async fn register_version(&self, version: RegisterVersion) -> Result<ModelVersion> {
         check_model_name(&version.name)?;
+        check_registry_tags(&version.tags)?;
         let now = now_ms();
-        let model = RegisteredModel {
-            name: version.name.clone(),
-            description: String::new(),
-            creation_time_ms: now,
-            last_update_time_ms: now,
-            tags: Vec::new(),
-            aliases: Vec::new(),
-        };
-        match self.store.create_model(model).await {
+        match self.store.create_model(new_model(&version.name, "", Vec::new())).await {
             Ok(()) | Err(metria_store::Error::AlreadyExists { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -99,6 +97,140 @@ impl Tracking {
     /// When the store fails.
     pub async fn list_models(&self) -> Result<Vec<RegisteredModel>> {
         Ok(self.store.list_models().await?)
+    }
+
+    /// A new name without versions.
+    ///
+    /// # Errors
+    /// When the name is refused or taken.
+    pub async fn create_model(&self, name: &str, description: &str, tags: Vec<Tag>) -> Result<RegisteredModel> {
+        check_model_name(name)?;
+        check_registry_tags(&tags)?;
+        self.store.create_model(new_model(name, description, tags)).await?;
+        self.get_model(name).await
+    }
+
+    /// One registered model.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn get_model(&self, name: &str) -> Result<RegisteredModel> {
+        Ok(self.store.get_model(name).await?)
+    }
+
+    /// Another name for a model and all that belongs to it.
+    ///
+    /// # Errors
+    /// When the name is refused or taken, or there is no such model.
+    pub async fn rename_model(&self, name: &str, new_name: &str) -> Result<RegisteredModel> {
+        check_model_name(new_name)?;
+        self.store.rename_model(name, new_name, now_ms()).await?;
+        self.get_model(new_name).await
+    }
+
+    /// Replaces a model's description.
+    ///
+    /// # Errors
+    /// When there is no such model.
+    pub async fn describe_model(&self, name: &str, description: &str) -> Result<RegisteredModel> {
+        self.store.describe_model(name, description, now_ms()).await?;
+        self.get_model(name).await
+    }
+
+    /// Removes a model with all its versions.
+    ///
+    /// # Errors
+    /// When there is no such model, or a version is in Staging or Production.
+    pub async fn delete_model(&self, name: &str) -> Result<()> {
+        Ok(self.store.delete_model(name).await?)
+    }
+
+    /// Writes or replaces a model's tag.
+    ///
+    /// # Errors
+    /// When the key is refused or there is no such model.
+    pub async fn set_model_tag(&self, name: &str, tag: Tag) -> Result<()> {
+        check_registry_tags(std::slice::from_ref(&tag))?;
+        Ok(self.store.set_model_tag(name, tag, now_ms()).await?)
+    }
+
+    /// Removes a model's tag.
+    ///
+    /// # Errors
+    /// When the model or the tag is not there.
+    pub async fn delete_model_tag(&self, name: &str, key: &str) -> Result<()> {
+        Ok(self.store.delete_model_tag(name, key, now_ms()).await?)
+    }
+
+    /// Replaces a version's description.
+    ///
+    /// # Errors
+    /// When there is no such version.
+    pub async fn describe_version(&self, name: &str, version: u32, description: &str) -> Result<ModelVersion> {
+        self.store.describe_version(name, version, description, now_ms()).await?;
+        self.get_version(name, version).await
+    }
+
+    /// Removes a version and its aliases.
+    ///
+    /// # Errors
+    /// When there is no such version, or it is in Staging or Production.
+    pub async fn delete_version(&self, name: &str, version: u32) -> Result<()> {
+        Ok(self.store.delete_version(name, version, now_ms()).await?)
+    }
+
+    /// Writes or replaces a version's tag.
+    ///
+    /// # Errors
+    /// When the key is refused or there is no such version.
+    pub async fn set_version_tag(&self, name: &str, version: u32, tag: Tag) -> Result<()> {
+        check_registry_tags(std::slice::from_ref(&tag))?;
+        Ok(self.store.set_version_tag(name, version, tag, now_ms()).await?)
+    }
+
+    /// Removes a version's tag.
+    ///
+    /// # Errors
+    /// When the version or the tag is not there.
+    pub async fn delete_version_tag(&self, name: &str, version: u32, key: &str) -> Result<()> {
+        Ok(self.store.delete_version_tag(name, version, key, now_ms()).await?)
+    }
+
+    /// One page of registered models, by name unless said otherwise.
+    ///
+    /// # Errors
+    /// When the filter, an order or the token cannot be read.
+    pub async fn search_models(&self, search: &Search) -> Result<Page<RegisteredModel>> {
+        let value = |model: &RegisteredModel, entity: Entity, key: &str| match (entity, key) {
+            (Entity::Tag, key) => registry_tag_value(&model.tags, key),
+            (_, "name") => Some(Found::Text(model.name.clone())),
+            (_, "creation_timestamp") => Some(Found::Integer(model.creation_time_ms)),
+            (_, "last_updated_timestamp") => Some(Found::Integer(model.last_update_time_ms)),
+            _ => None,
+        };
+        select(Subject::Models, self.store.list_models().await?, search, value)
+    }
+
+    /// One page of versions of all models, by model and the newest first unless said otherwise.
+    ///
+    /// # Errors
+    /// When the filter, an order or the token cannot be read.
+    pub async fn search_versions(&self, search: &Search) -> Result<Page<ModelVersion>> {
+        let mut versions = Vec::new();
+        for model in self.store.list_models().await? {
+            versions.extend(self.store.list_versions(&model.name).await?);
+        }
+        let value = |version: &ModelVersion, entity: Entity, key: &str| match (entity, key) {
+            (Entity::Tag, key) => registry_tag_value(&version.tags, key),
+            (_, "name") => Some(Found::Text(version.name.clone())),
+            (_, "run_id") => version.run_id.clone().map(Found::Text),
+            (_, "source_path") => Some(Found::Text(version.source.clone())),
+            (_, "version_number") => Some(Found::Integer(i64::from(version.version))),
+            (_, "creation_timestamp") => Some(Found::Integer(version.creation_time_ms)),
+            (_, "last_updated_timestamp") => Some(Found::Integer(version.last_update_time_ms)),
+            _ => None,
+        };
+        select(Subject::Versions, versions, search, value)
     }
 
     /// Everything that is known about a model.
@@ -199,18 +331,46 @@ impl Tracking {
             }
             (ModelStage::None | ModelStage::Staging | ModelStage::Archived, _) => description.to_owned(),
         };
-        self.transition(name, version, stage, user, description).await
+        let archive_existing = stage == ModelStage::Production;
+        self.transition(name, version, stage, archive_existing, user, description).await
+    }
+
+    /// Moves a version as MLflow's clients do: one about which the gate was never asked may go to Production, one that
+    /// it refused may not. With `archive_existing`, what was in Staging or Production goes to Archived.
+    ///
+    /// # Errors
+    /// When there is no such version, or the gate refused it.
+    pub async fn transition_version(
+        &self,
+        name: &str,
+        version: u32,
+        stage: ModelStage,
+        archive_existing: bool,
+        user: &str,
+    ) -> Result<ModelVersion> {
+        self.store.get_version(name, version).await?;
+        if stage == ModelStage::Production
+            && let Some(reason) = self.gate_refusal(name, version).await?.flatten()
+        {
+            return Err(Error::GateRefused { name: name.to_owned(), version, reason });
+        }
+        self.transition(name, version, stage, archive_existing, user, String::new()).await
     }
 
     async fn check_gate(&self, name: &str, version: u32) -> Result<()> {
-        let decisions = self.store.list_decisions(name).await?;
-        let latest = decisions.into_iter().find(|decision| decision.version == version);
-        let reason = match latest {
-            Some(decision) if decision.passed => return Ok(()),
-            Some(decision) => decision.reason,
+        let reason = match self.gate_refusal(name, version).await? {
+            Some(None) => return Ok(()),
+            Some(Some(reason)) => reason,
             None => "the gate was not asked; `metria models gate` asks it".to_owned(),
         };
         Err(Error::GateRefused { name: name.to_owned(), version, reason })
+    }
+
+    /// The gate's last word about a version: nothing when it was not asked, no reason when it let the version through.
+    async fn gate_refusal(&self, name: &str, version: u32) -> Result<Option<Option<String>>> {
+        let decisions = self.store.list_decisions(name).await?;
+        let latest = decisions.into_iter().find(|decision| decision.version == version);
+        Ok(latest.map(|decision| (!decision.passed).then_some(decision.reason)))
     }
 
     async fn transition(
@@ -218,6 +378,7 @@ impl Tracking {
         name: &str,
         version: u32,
         stage: ModelStage,
+        archive_existing: bool,
         user: &str,
         description: String,
     ) -> Result<ModelVersion> {
@@ -230,7 +391,7 @@ impl Tracking {
             description,
             time_ms: now_ms(),
         };
-        Ok(self.store.transition_stage(transition, stage == ModelStage::Production).await?)
+        Ok(self.store.transition_stage(transition, archive_existing).await?)
     }
 
     /// Puts the version that was in Production before the present one back there.
@@ -255,6 +416,30 @@ impl Tracking {
             Some(present) => format!("rolled back from version {present}"),
             None => "rolled back".to_owned(),
         };
-        self.transition(name, before.version, ModelStage::Production, user, description).await
+        self.transition(name, before.version, ModelStage::Production, true, user, description).await
     }
+}
+
+fn new_model(name: &str, description: &str, tags: Vec<Tag>) -> RegisteredModel {
+    let now = now_ms();
+    RegisteredModel {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        creation_time_ms: now,
+        last_update_time_ms: now,
+        tags,
+        aliases: Vec::new(),
+    }
+}
+
+fn check_registry_tags(tags: &[Tag]) -> Result<()> {
+    for tag in tags {
+        check_key("tag key", &tag.key)?;
+        let got = tag.value.chars().count();
+        if got > REGISTRY_TAG_LENGTH {
+            let what = format!("characters in the value of the tag `{}`", tag.key);
+            return Err(Error::Limit { what, most: REGISTRY_TAG_LENGTH, got });
+        }
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Runs.
 
 use crate::error::{Error, Result};
-use crate::search::{parse_filter, parse_order_by};
+use crate::search::{Subject, parse_filter, parse_order_by};
 use crate::{Tracking, names};
 use metria_core::ids;
 use metria_core::names::{check_display_name, check_key};
@@ -76,8 +76,9 @@ impl Tracking {
             None => names::run_name(&run_id),
         };
         check_tags(&run.tags)?;
+        let experiment = self.store.get_experiment(&run.experiment_id).await?;
         let info = RunInfo {
-            artifact_uri: format!("{}/{}/{run_id}/artifacts", self.artifact_root, run.experiment_id),
+            artifact_uri: format!("{}/{run_id}/artifacts", experiment.artifact_location.trim_end_matches('/')),
             run_id: run_id.clone(),
             experiment_id: run.experiment_id,
             run_name,
@@ -161,8 +162,12 @@ impl Tracking {
         let query = RunQuery {
             experiment_ids: search.experiment_ids.clone(),
             lifecycle: search.lifecycle,
-            conditions: parse_filter(&search.filter)?,
-            order_by: search.order_by.iter().map(|text| parse_order_by(text)).collect::<std::result::Result<_, _>>()?,
+            conditions: parse_filter(Subject::Runs, &search.filter)?,
+            order_by: search
+                .order_by
+                .iter()
+                .map(|text| parse_order_by(Subject::Runs, text))
+                .collect::<std::result::Result<_, _>>()?,
             limit: search.max_results,
             page_token: search.page_token.clone(),
         };

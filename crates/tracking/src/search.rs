@@ -1,6 +1,7 @@
 //! MLflow's search language: conditions joined by AND, such as
 //! `metrics.accuracy > 0.8 AND params.model = 'forest' AND tags.team ILIKE 'a%'`.
 
+use metria_store::query::RUN_ATTRIBUTES;
 use metria_store::{Comparison, Condition, Entity, OrderBy};
 use std::iter::Peekable;
 use std::str::CharIndices;
@@ -40,8 +41,51 @@ impl Token {
     }
 }
 
+/// What is searched, which decides what a condition may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Runs: metrics, params, tags, attributes and datasets.
+    Runs,
+    /// Experiments: tags and attributes.
+    Experiments,
+    /// Registered models: tags and attributes.
+    Models,
+    /// Model versions: tags and attributes.
+    Versions,
+}
+
+impl Subject {
+    fn attributes(self) -> &'static [&'static str] {
+        match self {
+            Self::Runs => &RUN_ATTRIBUTES,
+            Self::Experiments => &["name", "creation_time", "last_update_time"],
+            Self::Models => &["name", "creation_timestamp", "last_updated_timestamp"],
+            Self::Versions => {
+                &["name", "run_id", "source_path", "version_number", "creation_timestamp", "last_updated_timestamp"]
+            }
+        }
+    }
+
+    fn attribute(self, key: &str) -> Option<&'static str> {
+        let key = key.to_ascii_lowercase();
+        let alias = match (self, key.as_str()) {
+            (Self::Runs, "created") => "start_time",
+            (Self::Runs, "run name") => "run_name",
+            (Self::Runs, "user") => "user_id",
+            (Self::Models | Self::Versions, "timestamp") => "last_updated_timestamp",
+            (_, other) => other,
+        };
+        self.attributes().iter().copied().find(|name| *name == alias)
+    }
+
+    fn has(self, entity: Entity) -> bool {
+        self == Self::Runs || matches!(entity, Entity::Attribute | Entity::Tag)
+    }
+}
+
 /// Tokens of a text, one ahead.
 struct Parser<'a> {
+    subject: Subject,
     text: &'a str,
     chars: Peekable<CharIndices<'a>>,
     token: Token,
@@ -49,8 +93,8 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str) -> Result<Self, SearchError> {
-        let mut parser = Self { text, chars: text.char_indices().peekable(), token: Token::End, start: 0 };
+    fn new(subject: Subject, text: &'a str) -> Result<Self, SearchError> {
+        let mut parser = Self { subject, text, chars: text.char_indices().peekable(), token: Token::End, start: 0 };
         parser.advance()?;
         Ok(parser)
     }
@@ -145,8 +189,11 @@ impl<'a> Parser<'a> {
             Some((name, key)) => (entity(name), key.to_owned()),
             None => (Some(Entity::Attribute), word.clone()),
         };
-        let Some(entity) = entity else {
-            return self.error("metrics, params, tags, attributes or datasets");
+        let Some(entity) = entity.filter(|entity| self.subject.has(*entity)) else {
+            return match self.subject {
+                Subject::Runs => self.error("metrics, params, tags, attributes or datasets"),
+                Subject::Experiments | Subject::Models | Subject::Versions => self.error("tags or attributes"),
+            };
         };
         let key = if key.is_empty() {
             self.advance()?;
@@ -158,9 +205,9 @@ impl<'a> Parser<'a> {
             key
         };
         let key = match entity {
-            Entity::Attribute => match attribute(&key) {
+            Entity::Attribute => match self.subject.attribute(&key) {
                 Some(name) => name.to_owned(),
-                None => return self.error(format!("one of {}", ATTRIBUTES.join(", "))),
+                None => return self.error(format!("one of {}", self.subject.attributes().join(", "))),
             },
             Entity::Dataset if !["name", "digest", "context"].contains(&key.as_str()) => {
                 return self.error("datasets.name, datasets.digest or datasets.context");
@@ -173,7 +220,7 @@ impl<'a> Parser<'a> {
 
     fn condition(&mut self) -> Result<Condition, SearchError> {
         let (entity, key) = self.key()?;
-        let numeric = entity == Entity::Metric || (entity == Entity::Attribute && key.ends_with("_time"));
+        let numeric = entity == Entity::Metric || (entity == Entity::Attribute && is_number(&key));
         let comparison = if numeric { self.number_comparison()? } else { self.text_comparison()? };
         Ok(Condition { entity, key, comparison })
     }
@@ -247,6 +294,11 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// Whether an attribute is a time or a number.
+fn is_number(attribute: &str) -> bool {
+    ["_time", "_timestamp", "_number"].iter().any(|ending| attribute.ends_with(ending))
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '-' | ':')
 }
@@ -262,25 +314,12 @@ fn entity(name: &str) -> Option<Entity> {
     }
 }
 
-const ATTRIBUTES: [&str; 7] = ["run_id", "run_name", "status", "user_id", "artifact_uri", "start_time", "end_time"];
-
-fn attribute(key: &str) -> Option<&'static str> {
-    let key = key.to_ascii_lowercase();
-    let alias = match key.as_str() {
-        "created" => "start_time",
-        "run name" => "run_name",
-        "user" => "user_id",
-        other => other,
-    };
-    ATTRIBUTES.into_iter().find(|name| *name == alias)
-}
-
 /// Reads a filter; the empty text is no condition.
 ///
 /// # Errors
 /// [`SearchError`] with the place.
-pub fn parse_filter(text: &str) -> Result<Vec<Condition>, SearchError> {
-    let mut parser = Parser::new(text)?;
+pub fn parse_filter(subject: Subject, text: &str) -> Result<Vec<Condition>, SearchError> {
+    let mut parser = Parser::new(subject, text)?;
     if parser.token == Token::End {
         return Ok(Vec::new());
     }
@@ -296,8 +335,8 @@ pub fn parse_filter(text: &str) -> Result<Vec<Condition>, SearchError> {
 ///
 /// # Errors
 /// [`SearchError`] with the place.
-pub fn parse_order_by(text: &str) -> Result<OrderBy, SearchError> {
-    let mut parser = Parser::new(text)?;
+pub fn parse_order_by(subject: Subject, text: &str) -> Result<OrderBy, SearchError> {
+    let mut parser = Parser::new(subject, text)?;
     let (entity, key) = parser.key()?;
     if entity == Entity::Dataset {
         return parser.error("a metric, param, tag or attribute to order by");
@@ -317,7 +356,7 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> (Entity, String, Comparison) {
-        let mut conditions = parse_filter(text).expect(text);
+        let mut conditions = parse_filter(Subject::Runs, text).expect(text);
         assert_eq!(conditions.len(), 1, "{text}");
         let condition = conditions.remove(0);
         (condition.entity, condition.key, condition.comparison)
@@ -339,8 +378,11 @@ mod tests {
         ] {
             assert_eq!(one(filter), expected, "{filter}");
         }
-        assert_eq!(parse_filter("  ").unwrap(), []);
-        assert_eq!(parse_filter("metrics.a > 1 and params.b = 'c' AND tags.d IS NULL").unwrap().len(), 3);
+        assert_eq!(parse_filter(Subject::Runs, "  ").unwrap(), []);
+        assert_eq!(
+            parse_filter(Subject::Runs, "metrics.a > 1 and params.b = 'c' AND tags.d IS NULL").unwrap().len(),
+            3
+        );
     }
 
     #[test]
@@ -356,7 +398,7 @@ mod tests {
             ("params.a IN ()", 13, "in quotes"),
             ("metrics.a >", 11, "a number"),
         ] {
-            let error = parse_filter(filter).expect_err(filter);
+            let error = parse_filter(Subject::Runs, filter).expect_err(filter);
             assert_eq!(error.position, position, "{error}");
             assert!(error.expected.contains(expected), "{error}");
         }
@@ -364,11 +406,11 @@ mod tests {
 
     #[test]
     fn orders() {
-        let order = parse_order_by("metrics.accuracy DESC").unwrap();
+        let order = parse_order_by(Subject::Runs, "metrics.accuracy DESC").unwrap();
         assert_eq!((order.entity, order.ascending), (Entity::Metric, false));
-        assert!(parse_order_by("start_time").unwrap().ascending);
-        assert!(parse_order_by("metrics.a DOWN").is_err());
-        assert!(parse_order_by("").is_err());
+        assert!(parse_order_by(Subject::Runs, "start_time").unwrap().ascending);
+        assert!(parse_order_by(Subject::Runs, "metrics.a DOWN").is_err());
+        assert!(parse_order_by(Subject::Runs, "").is_err());
     }
 
     #[test]
@@ -383,7 +425,7 @@ mod tests {
                 text.push_str(pieces[(state >> 16) as usize % pieces.len()]);
             }
             // Only a panic would be wrong.
-            let _ = (parse_filter(&text), parse_order_by(&text));
+            let _ = (parse_filter(Subject::Runs, &text), parse_order_by(Subject::Runs, &text));
         }
     }
 }

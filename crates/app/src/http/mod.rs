@@ -1,9 +1,11 @@
 //! HTTP: every route is listed here and in the folders' own routers; handlers extract, call one service and convert.
 
 mod api;
+mod compat;
 pub(crate) mod connections;
 mod error;
 mod extract;
+pub(crate) mod files;
 mod metrics;
 mod predict;
 mod security;
@@ -32,6 +34,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/healthz/live", get(predict::live))
         .route("/healthz/ready", get(predict::ready))
         .route("/metrics", get(metrics::scrape))
+        .merge(compat::mlflow::router())
         .merge(compressed)
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::wrong_method)

@@ -164,6 +164,39 @@ async fn set_version_tag(connection: &mut Connection, name: &str, version: u32, 
     Ok(())
 }
 
+async fn delete_model_tag(connection: &mut Connection, name: &str, key: &str, now_ms: i64) -> Result<()> {
+    touch(connection, name, now_ms).await?;
+    let deleted = sqlx::query("DELETE FROM model_tags WHERE name = $1 AND key = $2")
+        .bind(name)
+        .bind(key)
+        .execute(connection)
+        .await
+        .map_err(backend)?;
+    if deleted.rows_affected() == 0 { Err(no_tag(key)) } else { Ok(()) }
+}
+
+async fn delete_version_tag(
+    connection: &mut Connection,
+    name: &str,
+    version: u32,
+    key: &str,
+    now_ms: i64,
+) -> Result<()> {
+    touch_version(connection, name, version, now_ms).await?;
+    let deleted = sqlx::query("DELETE FROM model_version_tags WHERE name = $1 AND version = $2 AND key = $3")
+        .bind(name)
+        .bind(i64::from(version))
+        .bind(key)
+        .execute(connection)
+        .await
+        .map_err(backend)?;
+    if deleted.rows_affected() == 0 { Err(no_tag(key)) } else { Ok(()) }
+}
+
+fn no_tag(key: &str) -> Error {
+    Error::NotFound { kind: "tag", id: key.to_owned() }
+}
+
 async fn create_model(connection: &mut Connection, model: &RegisteredModel) -> Result<()> {
     sqlx::query(
         "INSERT INTO models (name, description, creation_time_ms, last_update_time_ms, next_version)
@@ -365,6 +398,14 @@ impl ModelStore for SqlStore {
             .await
     }
 
+    async fn delete_model_tag(&self, name: &str, key: &str, now_ms: i64) -> Result<()> {
+        self.writer
+            .write(name, (strings([name, key]), now_ms), |connection, ([name, key], now_ms)| {
+                Box::pin(delete_model_tag(connection, name, key, *now_ms))
+            })
+            .await
+    }
+
     async fn create_version(&self, version: ModelVersion) -> Result<ModelVersion> {
         version.check()?;
         let about = version.name.clone();
@@ -404,6 +445,14 @@ impl ModelStore for SqlStore {
                     touch_version(connection, name, *version, *now_ms).await?;
                     set_version_tag(connection, name, *version, tag).await
                 })
+            })
+            .await
+    }
+
+    async fn delete_version_tag(&self, name: &str, version: u32, key: &str, now_ms: i64) -> Result<()> {
+        self.writer
+            .write(name, (strings([name, key]), version, now_ms), |connection, ([name, key], version, now_ms)| {
+                Box::pin(delete_version_tag(connection, name, *version, key, *now_ms))
             })
             .await
     }

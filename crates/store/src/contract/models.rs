@@ -212,6 +212,18 @@ pub async fn tags_and_descriptions(store: &dyn Store) {
     assert_eq!(changed.last_update_time_ms, 350);
     assert_eq!(ok(store.get_model("m").await).last_update_time_ms, 350);
     assert_eq!(ok(store.get_version("m", 2).await), ModelVersion { version: 2, ..version("m") });
+    ok(store.delete_model_tag("m", "a", 360).await);
+    assert_eq!(
+        (ok(store.get_model("m").await).tags, ok(store.get_model("m").await).last_update_time_ms),
+        (vec![], 360)
+    );
+    ok(store.delete_version_tag("m", 1, "b", 370).await);
+    let bare = ok(store.get_version("m", 1).await);
+    assert_eq!((bare.tags, bare.last_update_time_ms), (vec![], 370));
+    not_found(store.delete_model_tag("m", "a", 380).await);
+    not_found(store.delete_version_tag("m", 1, "b", 380).await);
+    not_found(store.delete_version_tag("m", 9, "b", 380).await);
+    assert_eq!(ok(store.get_model("m").await).last_update_time_ms, 370, "what is refused changes nothing");
 }
 
 /// A deleted version or model is gone with everything of it, and nothing else.

@@ -2,7 +2,6 @@
 //! store.
 
 mod experiments;
-mod like;
 mod models;
 mod runs;
 mod search;

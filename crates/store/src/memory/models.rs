@@ -1,6 +1,6 @@
 //! The model registry in memory.
 
-use super::{MemoryStore, Records, StoredModel, set_tag};
+use super::{MemoryStore, Records, StoredModel, delete_tag, set_tag};
 use crate::error::{Error, Result};
 use crate::models::{GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition, is_in_use};
 use crate::runs::Tag;
@@ -129,6 +129,15 @@ impl ModelStore for MemoryStore {
         })
     }
 
+    async fn delete_model_tag(&self, name: &str, key: &str, now_ms: i64) -> Result<()> {
+        self.with(|records| {
+            let model = &mut records.model(name)?.model;
+            delete_tag(&mut model.tags, key)?;
+            model.last_update_time_ms = now_ms;
+            Ok(())
+        })
+    }
+
     async fn create_version(&self, mut version: ModelVersion) -> Result<ModelVersion> {
         version.check()?;
         self.with(|records| {
@@ -167,6 +176,14 @@ impl ModelStore for MemoryStore {
     async fn set_version_tag(&self, name: &str, version: u32, tag: Tag, now_ms: i64) -> Result<()> {
         check_tags([&tag])?;
         self.with(|records| records.model(name)?.change(version, now_ms, |version| set_tag(&mut version.tags, tag)))
+    }
+
+    async fn delete_version_tag(&self, name: &str, version: u32, key: &str, now_ms: i64) -> Result<()> {
+        self.with(|records| {
+            let stored = records.model(name)?;
+            delete_tag(&mut stored.version(version)?.tags, key)?;
+            stored.change(version, now_ms, |_| {})
+        })
     }
 
     async fn delete_version(&self, name: &str, version: u32, now_ms: i64) -> Result<()> {

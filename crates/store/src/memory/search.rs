@@ -1,19 +1,12 @@
 //! A search over runs in memory: filter, sort, cut a page.
 
 use super::Records;
-use super::like::like;
 use super::runs::StoredRun;
 use crate::error::Result;
 use crate::page_token::{PageToken, SortValue};
-use crate::query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery};
+use crate::query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
 use crate::runs::Run;
 use std::cmp::Ordering;
-
-/// A value as it is compared.
-enum Value<'a> {
-    Number(f64),
-    Text(&'a str),
-}
 
 fn value<'a>(run: &'a StoredRun, entity: Entity, key: &str) -> Option<Value<'a>> {
     match entity {
@@ -48,7 +41,7 @@ fn attribute<'a>(run: &'a StoredRun, key: &str) -> Option<Value<'a>> {
 fn holds(run: &StoredRun, condition: &Condition) -> bool {
     let Condition { entity, key, comparison } = condition;
     if *entity != Entity::Dataset {
-        return compare(value(run, *entity, key).as_ref(), comparison);
+        return comparison.holds(value(run, *entity, key).as_ref());
     }
     let fields = run.inputs.values().filter_map(|input| match key.as_str() {
         "name" => Some(input.name.as_str()),
@@ -58,31 +51,7 @@ fn holds(run: &StoredRun, condition: &Condition) -> bool {
     let mut fields = fields.map(Value::Text);
     match comparison {
         Comparison::IsNull => fields.next().is_none(),
-        comparison => fields.any(|field| compare(Some(&field), comparison)),
-    }
-}
-
-#[expect(clippy::float_cmp, reason = "a search for a number means that number")]
-fn compare(value: Option<&Value<'_>>, comparison: &Comparison) -> bool {
-    let Some(value) = value else { return matches!(comparison, Comparison::IsNull) };
-    match (comparison, value) {
-        (Comparison::IsNotNull, _) => true,
-        (Comparison::NumberEquals(wanted), Value::Number(number)) => number == wanted,
-        // NaN is neither equal nor unequal here.
-        (Comparison::NumberNotEquals(wanted), Value::Number(number)) => {
-            number != wanted && !number.is_nan() && !wanted.is_nan()
-        }
-        (Comparison::Greater(wanted), Value::Number(number)) => number > wanted,
-        (Comparison::GreaterOrEqual(wanted), Value::Number(number)) => number >= wanted,
-        (Comparison::Less(wanted), Value::Number(number)) => number < wanted,
-        (Comparison::LessOrEqual(wanted), Value::Number(number)) => number <= wanted,
-        (Comparison::TextEquals(wanted), Value::Text(text)) => text == wanted,
-        (Comparison::TextNotEquals(wanted), Value::Text(text)) => text != wanted,
-        (Comparison::Like(pattern), Value::Text(text)) => like(text, pattern, false),
-        (Comparison::ILike(pattern), Value::Text(text)) => like(text, pattern, true),
-        (Comparison::In(wanted), Value::Text(text)) => wanted.iter().any(|wanted| wanted == text),
-        (Comparison::NotIn(wanted), Value::Text(text)) => wanted.iter().all(|wanted| wanted != text),
-        _ => false,
+        comparison => fields.any(|field| comparison.holds(Some(&field))),
     }
 }
 

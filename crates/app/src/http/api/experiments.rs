@@ -6,6 +6,7 @@ use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use metria_store::{Experiment, Lifecycle, Tag};
+use metria_tracking::CreateExperiment;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -63,7 +64,10 @@ pub(super) async fn create(
     State(state): State<AppState>,
     Json(new): Json<NewExperiment>,
 ) -> Result<(StatusCode, axum::Json<Experiment>), HttpError> {
-    let experiment = state.tracking().create_experiment(&new.name, new.tags).await?;
+    let experiment = state
+        .tracking()
+        .create_experiment(CreateExperiment { name: new.name, artifact_location: None, tags: new.tags })
+        .await?;
     Ok((StatusCode::CREATED, axum::Json(experiment)))
 }
 

@@ -2,7 +2,7 @@
 
 /// Whether a text fits a pattern: `%` is any text, `_` any one character, everything else itself.
 /// With `fold`, ASCII letters fit in either case.
-pub(super) fn like(text: &str, pattern: &str, fold: bool) -> bool {
+pub(crate) fn like(text: &str, pattern: &str, fold: bool) -> bool {
     let text: Vec<char> = text.chars().collect();
     let pattern: Vec<char> = pattern.chars().collect();
     let same = |a: char, b: char| a == b || (fold && a.eq_ignore_ascii_case(&b));

@@ -1,0 +1,221 @@
+//! Between our records and MLflow's wire.
+
+use super::error::{MlflowError, Result};
+use super::types::{
+    Alias, Dataset, DatasetInput, Experiment, KeyValue, Metric, ModelVersion, NewMetric, RegisteredModel, Run, RunData,
+    RunInfo, RunInputs,
+};
+use crate::state::AppState;
+use metria_core::time::now_ms;
+use metria_store::{Lifecycle, Param, RunStatus, Tag};
+
+/// The tag that holds a run's name.
+pub(super) const RUN_NAME: &str = "mlflow.runName";
+/// The tag of a dataset that tells what it was used for.
+const DATASET_CONTEXT: &str = "mlflow.data.context";
+/// How clients name what this server keeps for them.
+const PROXIED: &str = "mlflow-artifacts:";
+
+/// The address under which clients reach a location: what lies below our root goes through this server.
+pub(super) fn public_uri(state: &AppState, location: &str) -> String {
+    let root = state.workspace.artifacts.root_uri();
+    match location.strip_prefix(root.as_str()) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+            format!("{PROXIED}{}", if rest.is_empty() { "/" } else { rest })
+        }
+        _ => location.to_owned(),
+    }
+}
+
+/// The location behind an address that a client gives: below our root where the client means this server.
+/// A place on this server's own disk is refused.
+pub(super) fn location(state: &AppState, uri: &str) -> Result<String> {
+    if let Some(rest) = uri.strip_prefix(PROXIED) {
+        // `mlflow-artifacts://host:port/path` and `mlflow-artifacts:/path` mean the same here.
+        let path = match rest.strip_prefix("//") {
+            Some(with_host) => with_host.split_once('/').map_or("", |(_, path)| path),
+            None => rest.trim_start_matches('/'),
+        };
+        let path = metria_core::names::check_artifact_path(path).map_err(metria_artifacts::Error::Path)?;
+        return Ok(format!("{}/{path}", state.workspace.artifacts.root_uri()));
+    }
+    match uri.split_once("://") {
+        Some((scheme, rest)) if !scheme.eq_ignore_ascii_case("file") && !rest.is_empty() && !rest.contains("..") => {
+            Ok(uri.to_owned())
+        }
+        _ => Err(MlflowError::invalid(format!(
+            "the location `{uri}` is not one that other machines can reach; leave it out, or give a URL such as s3://bucket/path"
+        ))),
+    }
+}
+
+pub(super) fn lifecycle(lifecycle: Lifecycle) -> &'static str {
+    match lifecycle {
+        Lifecycle::Active => "active",
+        Lifecycle::Deleted => "deleted",
+    }
+}
+
+/// `ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
+pub(super) fn view(name: Option<&str>) -> Result<Option<Lifecycle>> {
+    match name.map(str::to_ascii_uppercase).as_deref() {
+        None | Some("ACTIVE_ONLY" | "1") => Ok(Some(Lifecycle::Active)),
+        Some("DELETED_ONLY" | "2") => Ok(Some(Lifecycle::Deleted)),
+        Some("ALL" | "3") => Ok(None),
+        Some(other) => {
+            Err(MlflowError::invalid(format!("the view must be ACTIVE_ONLY, DELETED_ONLY or ALL; got `{other}`")))
+        }
+    }
+}
+
+pub(super) fn status(name: &str) -> Result<RunStatus> {
+    RunStatus::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
+        let known: Vec<&str> = RunStatus::ALL.into_iter().map(RunStatus::as_str).collect();
+        MlflowError::invalid(format!("the status must be one of {}; got `{name}`", known.join(", ")))
+    })
+}
+
+pub(super) fn tags(wire: Vec<KeyValue>) -> Vec<Tag> {
+    wire.into_iter().map(|KeyValue { key, value }| Tag { key, value }).collect()
+}
+
+pub(super) fn wire_tags(tags: Vec<Tag>) -> Vec<KeyValue> {
+    tags.into_iter().map(|Tag { key, value }| KeyValue { key, value }).collect()
+}
+
+pub(super) fn params(wire: Vec<KeyValue>) -> Vec<Param> {
+    wire.into_iter().map(|KeyValue { key, value }| Param { key, value }).collect()
+}
+
+/// A metric as it is kept.
+pub(super) fn metric(new: NewMetric) -> Result<metria_store::Metric> {
+    let key = super::input::required("key", new.key)?;
+    let Some(value) = new.value else {
+        return Err(MlflowError::invalid(format!("the metric `{key}` has no value")));
+    };
+    Ok(metria_store::Metric {
+        key,
+        value,
+        timestamp_ms: new.timestamp.unwrap_or_else(now_ms),
+        step: new.step.unwrap_or(0),
+    })
+}
+
+pub(super) fn wire_metric(metric: metria_store::Metric, run_id: Option<&str>) -> Metric {
+    Metric {
+        key: metric.key,
+        value: metric.value,
+        timestamp: metric.timestamp_ms,
+        step: metric.step,
+        run_id: run_id.map(str::to_owned),
+    }
+}
+
+pub(super) fn dataset(wire: DatasetInput) -> metria_store::DatasetInput {
+    let context = wire.tags.into_iter().find(|tag| tag.key == DATASET_CONTEXT).map(|tag| tag.value);
+    let Dataset { name, digest, source_type, source, schema, profile } = wire.dataset;
+    metria_store::DatasetInput { name, digest, source_type, source, schema, profile, context }
+}
+
+fn wire_dataset(input: metria_store::DatasetInput) -> DatasetInput {
+    let metria_store::DatasetInput { name, digest, source_type, source, schema, profile, context } = input;
+    let tag = |value| KeyValue { key: DATASET_CONTEXT.to_owned(), value };
+    DatasetInput {
+        tags: context.map(tag).into_iter().collect(),
+        dataset: Dataset { name, digest, source_type, source, schema, profile },
+    }
+}
+
+pub(super) fn experiment(state: &AppState, experiment: metria_store::Experiment) -> Experiment {
+    Experiment {
+        artifact_location: public_uri(state, &experiment.artifact_location),
+        lifecycle_stage: lifecycle(experiment.lifecycle),
+        creation_time: experiment.creation_time_ms,
+        last_update_time: experiment.last_update_time_ms,
+        tags: wire_tags(experiment.tags),
+        experiment_id: experiment.experiment_id,
+        name: experiment.name,
+    }
+}
+
+pub(super) fn run_info(state: &AppState, info: metria_store::RunInfo) -> RunInfo {
+    RunInfo {
+        run_uuid: info.run_id.clone(),
+        artifact_uri: public_uri(state, &info.artifact_uri),
+        lifecycle_stage: lifecycle(info.lifecycle),
+        status: info.status.as_str(),
+        run_id: info.run_id,
+        run_name: info.run_name,
+        experiment_id: info.experiment_id,
+        user_id: info.user_id,
+        start_time: info.start_time_ms,
+        end_time: info.end_time_ms,
+    }
+}
+
+pub(super) fn run(state: &AppState, run: metria_store::Run) -> Run {
+    let mut tags = wire_tags(run.tags);
+    // Runs of other origins have a name without the tag that clients look for.
+    if !tags.iter().any(|tag| tag.key == RUN_NAME) {
+        tags.push(KeyValue { key: RUN_NAME.to_owned(), value: run.info.run_name.clone() });
+    }
+    Run {
+        info: run_info(state, run.info),
+        data: RunData {
+            metrics: run.metrics.into_iter().map(|metric| wire_metric(metric, None)).collect(),
+            params: run.params.into_iter().map(|Param { key, value }| KeyValue { key, value }).collect(),
+            tags,
+        },
+        inputs: RunInputs { dataset_inputs: run.inputs.into_iter().map(wire_dataset).collect() },
+    }
+}
+
+/// A version, with the aliases of its model.
+pub(super) fn version(version: metria_store::ModelVersion, aliases: &[(String, u32)]) -> ModelVersion {
+    ModelVersion {
+        aliases: aliases.iter().filter(|(_, of)| *of == version.version).map(|(alias, _)| alias.clone()).collect(),
+        version: version.version.to_string(),
+        creation_timestamp: version.creation_time_ms,
+        last_updated_timestamp: version.last_update_time_ms,
+        current_stage: version.stage.as_str(),
+        run_id: version.run_id.unwrap_or_default(),
+        status: "READY",
+        run_link: String::new(),
+        tags: wire_tags(version.tags),
+        name: version.name,
+        user_id: version.user_id,
+        description: version.description,
+        source: version.source,
+    }
+}
+
+/// A model with the newest version of each stage.
+pub(super) fn model(
+    model: metria_store::RegisteredModel,
+    versions: Vec<metria_store::ModelVersion>,
+) -> RegisteredModel {
+    RegisteredModel {
+        latest_versions: newest_of_each_stage(versions).into_iter().map(|v| version(v, &model.aliases)).collect(),
+        creation_timestamp: model.creation_time_ms,
+        last_updated_timestamp: model.last_update_time_ms,
+        tags: wire_tags(model.tags),
+        aliases: model
+            .aliases
+            .into_iter()
+            .map(|(alias, version)| Alias { alias, version: version.to_string() })
+            .collect(),
+        name: model.name,
+        description: model.description,
+    }
+}
+
+/// The newest version of each stage that has one; versions come the newest first.
+pub(super) fn newest_of_each_stage(versions: Vec<metria_store::ModelVersion>) -> Vec<metria_store::ModelVersion> {
+    let mut newest: Vec<metria_store::ModelVersion> = Vec::new();
+    for version in versions {
+        if !newest.iter().any(|there| there.stage == version.stage) {
+            newest.push(version);
+        }
+    }
+    newest
+}

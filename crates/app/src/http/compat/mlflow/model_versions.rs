@@ -1,0 +1,161 @@
+//! `model-versions/*`.
+
+use super::convert::{location, public_uri, tags, version};
+use super::error::{MlflowError, Result};
+use super::experiments::with_token;
+use super::input::{Input, flag, required};
+use super::registered_models::SearchFields;
+use super::types::{KeyValue, ModelVersion};
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::State;
+use metria_core::{ModelStage, ModelUri};
+use metria_store::Tag;
+use metria_tracking::RegisterVersion;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Most versions on a page.
+const MOST_RESULTS: i64 = 200_000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Fields {
+    name: Option<String>,
+    version: Option<String>,
+    source: Option<String>,
+    run_id: Option<String>,
+    description: Option<String>,
+    tags: Vec<KeyValue>,
+    stage: Option<String>,
+    #[serde(deserialize_with = "flag")]
+    archive_existing_versions: bool,
+    key: Option<String>,
+    value: Option<String>,
+}
+
+impl Fields {
+    fn place(&self) -> Result<(String, u32)> {
+        Ok((required("name", self.name.clone())?, number(self.version.clone())?))
+    }
+}
+
+/// A version's number.
+pub(super) fn number(text: Option<String>) -> Result<u32> {
+    let text = required("version", text)?;
+    text.parse().map_err(|_| MlflowError::invalid(format!("Model version must be an integer, got '{text}'")))
+}
+
+async fn answer(state: &AppState, found: metria_store::ModelVersion) -> Result<Json<Value>> {
+    let model = state.tracking().get_model(&found.name).await?;
+    Ok(Json(json!({"model_version": version(found, &model.aliases)})))
+}
+
+pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+    let name = required("name", fields.name)?;
+    let source = required("source", fields.source)?;
+    let run_id = fields.run_id.filter(|id| !id.is_empty());
+    // Versions of names that nobody registered are refused, as upstream has it.
+    state.tracking().get_model(&name).await?;
+    let new = RegisterVersion {
+        storage_location: storage_location(&state, &source, run_id.as_deref()).await?,
+        name,
+        source,
+        run_id,
+        description: fields.description.unwrap_or_default(),
+        user_id: String::new(),
+        tags: tags(fields.tags),
+    };
+    let made = state.tracking().register_version(new).await?;
+    answer(&state, made).await
+}
+
+/// Where the folder behind a version's source is. A path on this server's disk is taken only where it is the named
+/// run's own.
+async fn storage_location(state: &AppState, source: &str, run_id: Option<&str>) -> Result<String> {
+    match source.parse::<ModelUri>() {
+        Ok(ModelUri::Run { run_id, path }) => {
+            let run = state.tracking().get_run(&run_id).await?;
+            return Ok(format!("{}/{path}", run.info.artifact_uri));
+        }
+        Ok(ModelUri::Registered { name, selector }) => {
+            return Ok(state.tracking().resolve(&name, &selector).await?.storage_location);
+        }
+        _ => {}
+    }
+    if let Some(run_id) = run_id {
+        let run = state.tracking().get_run(run_id).await?;
+        let own = run.info.artifact_uri;
+        if let Some(rest) = source.strip_prefix(own.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+            let path = metria_core::names::check_artifact_path(rest).map_err(metria_artifacts::Error::Path)?;
+            return Ok(format!("{own}/{path}"));
+        }
+    }
+    location(state, source)
+}
+
+pub(super) async fn get(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+    let (name, number) = fields.place()?;
+    let found = state.tracking().get_version(&name, number).await?;
+    answer(&state, found).await
+}
+
+pub(super) async fn search(State(state): State<AppState>, Input(fields): Input<SearchFields>) -> Result<Json<Value>> {
+    let page = state.tracking().search_versions(&fields.search(10_000, MOST_RESULTS)?).await?;
+    let models = state.tracking().list_models().await?;
+    let aliases = |name: &str| models.iter().find(|model| model.name == name).map_or(&[][..], |model| &model.aliases);
+    let versions: Vec<ModelVersion> = page
+        .items
+        .into_iter()
+        .map(|found| {
+            let aliases = aliases(&found.name);
+            version(found, aliases)
+        })
+        .collect();
+    Ok(Json(with_token(json!({"model_versions": versions}), page.next_page_token)))
+}
+
+pub(super) async fn update(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+    let (name, number) = fields.place()?;
+    let description = fields.description.unwrap_or_default();
+    let found = state.tracking().describe_version(&name, number, &description).await?;
+    answer(&state, found).await
+}
+
+pub(super) async fn transition(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+    let (name, number) = fields.place()?;
+    let stage: ModelStage = required("stage", fields.stage)?.parse()?;
+    if fields.archive_existing_versions && !matches!(stage, ModelStage::Staging | ModelStage::Production) {
+        return Err(MlflowError::invalid(format!(
+            "Model version transition cannot archive existing model versions because '{stage}' is not an Active stage. Valid stages are Staging, Production"
+        )));
+    }
+    let moved =
+        state.tracking().transition_version(&name, number, stage, fields.archive_existing_versions, "mlflow").await?;
+    answer(&state, moved).await
+}
+
+pub(super) async fn delete(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+    let (name, number) = fields.place()?;
+    state.tracking().delete_version(&name, number).await?;
+    Ok(Json(json!({})))
+}
+
+pub(super) async fn download_uri(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+    let (name, number) = fields.place()?;
+    let found = state.tracking().get_version(&name, number).await?;
+    Ok(Json(json!({"artifact_uri": public_uri(&state, &found.storage_location)})))
+}
+
+pub(super) async fn set_tag(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+    let (name, number) = fields.place()?;
+    let tag = Tag { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    state.tracking().set_version_tag(&name, number, tag).await?;
+    Ok(Json(json!({})))
+}
+
+pub(super) async fn delete_tag(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+    let (name, number) = fields.place()?;
+    state.tracking().delete_version_tag(&name, number, &required("key", fields.key)?).await?;
+    Ok(Json(json!({})))
+}

@@ -1,0 +1,147 @@
+//! What MLflow's clients read and write, named as they name it.
+
+use super::input::{double, integer};
+use serde::{Deserialize, Serialize};
+
+/// A key with a value: a param, a tag.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct KeyValue {
+    pub(super) key: String,
+    #[serde(default)]
+    pub(super) value: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Experiment {
+    pub(super) experiment_id: String,
+    pub(super) name: String,
+    pub(super) artifact_location: String,
+    pub(super) lifecycle_stage: &'static str,
+    pub(super) creation_time: i64,
+    pub(super) last_update_time: i64,
+    pub(super) tags: Vec<KeyValue>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RunInfo {
+    pub(super) run_uuid: String,
+    pub(super) run_id: String,
+    pub(super) run_name: String,
+    pub(super) experiment_id: String,
+    pub(super) user_id: String,
+    pub(super) status: &'static str,
+    pub(super) start_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) end_time: Option<i64>,
+    pub(super) artifact_uri: String,
+    pub(super) lifecycle_stage: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RunData {
+    pub(super) metrics: Vec<Metric>,
+    pub(super) params: Vec<KeyValue>,
+    pub(super) tags: Vec<KeyValue>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RunInputs {
+    pub(super) dataset_inputs: Vec<DatasetInput>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Run {
+    pub(super) info: RunInfo,
+    pub(super) data: RunData,
+    pub(super) inputs: RunInputs,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Metric {
+    pub(super) key: String,
+    #[serde(with = "metria_store::runs::json_f64")]
+    pub(super) value: f64,
+    pub(super) timestamp: i64,
+    pub(super) step: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) run_id: Option<String>,
+}
+
+/// A metric as it is logged.
+#[derive(Debug, Deserialize)]
+pub(super) struct NewMetric {
+    pub(super) key: Option<String>,
+    #[serde(default, deserialize_with = "double")]
+    pub(super) value: Option<f64>,
+    #[serde(default, deserialize_with = "integer")]
+    pub(super) timestamp: Option<i64>,
+    #[serde(default, deserialize_with = "integer")]
+    pub(super) step: Option<i64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct DatasetInput {
+    #[serde(default)]
+    pub(super) tags: Vec<KeyValue>,
+    pub(super) dataset: Dataset,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Dataset {
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) digest: String,
+    #[serde(default)]
+    pub(super) source_type: String,
+    #[serde(default)]
+    pub(super) source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) schema: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) profile: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct FileInfo {
+    pub(super) path: String,
+    pub(super) is_dir: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file_size: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RegisteredModel {
+    pub(super) name: String,
+    pub(super) creation_timestamp: i64,
+    pub(super) last_updated_timestamp: i64,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) description: String,
+    pub(super) latest_versions: Vec<ModelVersion>,
+    pub(super) tags: Vec<KeyValue>,
+    pub(super) aliases: Vec<Alias>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Alias {
+    pub(super) alias: String,
+    pub(super) version: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ModelVersion {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) creation_timestamp: i64,
+    pub(super) last_updated_timestamp: i64,
+    pub(super) user_id: String,
+    pub(super) current_stage: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) description: String,
+    pub(super) source: String,
+    pub(super) run_id: String,
+    pub(super) status: &'static str,
+    pub(super) run_link: String,
+    pub(super) tags: Vec<KeyValue>,
+    pub(super) aliases: Vec<String>,
+}
