@@ -220,9 +220,9 @@ pub async fn tags_and_descriptions(store: &dyn Store) {
     ok(store.delete_version_tag("m", 1, "b", 370).await);
     let bare = ok(store.get_version("m", 1).await);
     assert_eq!((bare.tags, bare.last_update_time_ms), (vec![], 370));
-    not_found(store.delete_model_tag("m", "a", 380).await);
-    not_found(store.delete_version_tag("m", 1, "b", 380).await);
-    not_found(store.delete_version_tag("m", 9, "b", 380).await);
+    refused(store.delete_model_tag("m", "a", 380).await, ErrorKind::NotFound);
+    refused(store.delete_version_tag("m", 1, "b", 380).await, ErrorKind::NotFound);
+    refused(store.delete_version_tag("m", 9, "b", 380).await, ErrorKind::NotFound);
     assert_eq!(ok(store.get_model("m").await).last_update_time_ms, 370, "what is refused changes nothing");
 }
 
