@@ -75,7 +75,7 @@ impl Scalar<'_> {
 
 /// The whole number that a float stands for exactly.
 pub(crate) fn whole(value: f64) -> Option<i64> {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    const LIMIT: f64 = -(i64::MIN as f64);
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked, and the fraction is zero")]
     let number = (value.fract() == 0.0 && (-LIMIT..LIMIT).contains(&value)).then_some(value as i64);
     number
@@ -98,25 +98,24 @@ pub(crate) fn scalar(array: &dyn Array, row: usize) -> Scalar<'_> {
 /// A column of `kind`; NaN becomes missing. The error is the row of the first value that does not fit.
 pub(crate) fn build<'a>(kind: Kind, values: impl ExactSizeIterator<Item = Scalar<'a>>) -> Result<ArrayRef, usize> {
     let n_rows = values.len();
-    let values = values.enumerate();
     Ok(match kind {
         Kind::Boolean => {
             let mut column = BooleanBuilder::with_capacity(n_rows);
-            for (row, value) in values {
+            for (row, value) in values.enumerate() {
                 column.append_option(fit(value, Scalar::boolean, row)?);
             }
             Arc::new(column.finish())
         }
         Kind::Int => {
             let mut column = Int64Builder::with_capacity(n_rows);
-            for (row, value) in values {
+            for (row, value) in values.enumerate() {
                 column.append_option(fit(value, Scalar::int, row)?);
             }
             Arc::new(column.finish())
         }
         Kind::Float => {
             let mut column = Float64Builder::with_capacity(n_rows);
-            for (row, value) in values {
+            for (row, value) in values.enumerate() {
                 let value = fit(value, Scalar::float, row)?;
                 column.append_option(value.filter(|value| !value.is_nan()));
             }
@@ -124,7 +123,7 @@ pub(crate) fn build<'a>(kind: Kind, values: impl ExactSizeIterator<Item = Scalar
         }
         Kind::Text => {
             let mut column = StringBuilder::with_capacity(n_rows, 8 * n_rows);
-            for (_, value) in values {
+            for value in values {
                 match value {
                     Scalar::Missing => column.append_null(),
                     value => column.append_value(value.text()),

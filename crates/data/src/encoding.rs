@@ -14,7 +14,7 @@ pub(crate) struct Text<'a> {
 /// Decodes by the declared encoding or the byte-order mark. UTF-8 is handed on unchecked, since the readers check it
 /// in parallel.
 pub(crate) fn decode<'a>(bytes: Cow<'a, [u8]>, label: Option<&str>, path: &str) -> Result<Text<'a>> {
-    let declared = label.map(|label| find(label)).transpose()?;
+    let declared = label.map(find).transpose()?;
     let (encoding, skipped) = match (declared, Encoding::for_bom(&bytes)) {
         (None, None) => (UTF_8, 0),
         (None, Some((found, length))) => (found, length),
@@ -36,10 +36,11 @@ pub(crate) fn decode<'a>(bytes: Cow<'a, [u8]>, label: Option<&str>, path: &str) 
         };
         return Ok(Text { bytes: with_line_feeds(bytes), skipped });
     }
-    if encoding != UTF_16LE && encoding != UTF_16BE {
-        if let Some(problem) = binary(&bytes, true) {
-            return Err(content(problem));
-        }
+    if encoding != UTF_16LE
+        && encoding != UTF_16BE
+        && let Some(problem) = binary(&bytes, true)
+    {
+        return Err(content(problem));
     }
     let decoded = transcode(encoding, &bytes[skipped..], skipped).map_err(content)?;
     Ok(Text { bytes: with_line_feeds(Cow::Owned(decoded.into_bytes())), skipped: 0 })

@@ -247,10 +247,10 @@ impl<'de> Visitor<'de> for Row<'_> {
                 let column = self.part.names[place].clone();
                 self.fault.get_or_insert(FaultKind::Nested { column, found });
             }
-            if let (Cell::Text(text), Some(markers)) = (&cell, self.markers) {
-                if markers.is_missing(text.as_bytes()) {
-                    cell = Cell::Missing;
-                }
+            if let (Cell::Text(text), Some(markers)) = (&cell, self.markers)
+                && markers.is_missing(text.as_bytes())
+            {
+                cell = Cell::Missing;
             }
             let row = self.part.n_rows;
             let column = &mut self.part.columns[place];

@@ -97,10 +97,10 @@ pub(crate) fn to_four(name: &str, array: &ArrayRef) -> Found<ArrayRef> {
         }
         T::Float16 | T::Float32 => Ok(without_nan(&to(&T::Float64)?)),
         T::Decimal32(_, scale) | T::Decimal64(_, scale) | T::Decimal128(_, scale) | T::Decimal256(_, scale) => {
-            if *scale <= 0 {
-                if let Ok(array) = to(&T::Int64) {
-                    return Ok(array);
-                }
+            if *scale <= 0
+                && let Ok(array) = to(&T::Int64)
+            {
+                return Ok(array);
             }
             to(&T::Float64)
         }

@@ -250,7 +250,7 @@ fn short(value: f64) -> String {
         return value.to_string();
     }
     match size {
-        _ if size >= 1e9 || size < 1e-4 => format!("{value:.3e}"),
+        _ if !(1e-4..1e9).contains(&size) => format!("{value:.3e}"),
         _ if size >= 1000.0 => format!("{value:.1}"),
         _ if size >= 1.0 => format!("{value:.3}"),
         _ => format!("{value:.5}"),

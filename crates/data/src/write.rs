@@ -162,16 +162,15 @@ fn refuse_infinities(batch: &RecordBatch) -> Result<()> {
             continue;
         }
         for row in 0..column.len() {
-            if let Scalar::Float(value) = scalar(column.as_ref(), row) {
-                if value.is_infinite() {
-                    let value = float_text(value);
-                    return Err(Error::Unwritable {
-                        column: field.name().clone(),
-                        row: row + 1,
-                        value,
-                        format: "JSON",
-                    });
-                }
+            if let Scalar::Float(value) = scalar(column.as_ref(), row)
+                && value.is_infinite()
+            {
+                return Err(Error::Unwritable {
+                    column: field.name().clone(),
+                    row: row + 1,
+                    value: float_text(value),
+                    format: "JSON",
+                });
             }
         }
     }

@@ -83,10 +83,12 @@ pub(crate) fn verbatim(dialect: Dialect, raw: &[u8]) -> Cow<'_, [u8]> {
 
 #[inline]
 fn cell(dialect: Dialect, raw: &[u8]) -> Cell<'_> {
-    if let ([first, ..], [.., last]) = (raw, raw) {
-        if *first > b' ' && *last > b' ' && *first != b'"' {
-            return Cell::Plain(raw);
-        }
+    if let ([first, ..], [.., last]) = (raw, raw)
+        && *first > b' '
+        && *last > b' '
+        && *first != b'"'
+    {
+        return Cell::Plain(raw);
     }
     let text = dialect.trim(raw);
     match text {

@@ -94,7 +94,7 @@ impl Dialect {
     }
 
     /// The fields of a single record, however many there are; none for a blank one.
-    pub(crate) fn record<'a>(self, record: &'a [u8]) -> Result<Vec<&'a [u8]>, Fault> {
+    pub(crate) fn record(self, record: &[u8]) -> Result<Vec<&[u8]>, Fault> {
         let mut scanner = Scanner::new(self, record, None);
         scanner.run()?;
         scanner.bounds.truncate(scanner.row);
