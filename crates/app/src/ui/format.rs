@@ -18,7 +18,7 @@ impl fmt::Display for Number {
     /// Up to six significant digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.0.abs();
-        if self.0 == self.0.trunc() && size < 1e15 {
+        if self.0.fract().abs() == 0.0 && size < 1e15 {
             return write!(f, "{}", self.0);
         }
         if !(1e-4..1e9).contains(&size) {
