@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -209,3 +211,10 @@ def test_a_phone_in_either_scheme(open_page, browser, runs, scheme):
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_the_example_of_predictions(server):
+    example = pathlib.Path(__file__).parents[2] / "examples" / "predict.py"
+    command = [sys.executable, example, server, "german-credit"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert len(done.splitlines()) == 3 and "probability" in done and "answered by version" in done

@@ -3,6 +3,8 @@
 import math
 import os
 import pathlib
+import subprocess
+import sys
 
 import mlflow
 import pandas as pd
@@ -247,3 +249,11 @@ def test_the_registry(client, experiment):
     client.transition_model_version_stage("credits", 2, "Archived")
     client.delete_registered_model("credits")
     refused("RESOURCE_DOES_NOT_EXIST", client.get_registered_model, "credits")
+
+
+def test_the_example(server):
+    example = pathlib.Path(__file__).parents[3] / "examples" / "mlflow_client.py"
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": server}
+    done = subprocess.run([sys.executable, example], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "best: rate 1.0, loss 0.0074\na run with rate 1.0" in done.stdout

@@ -60,7 +60,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), HttpError> {
     Err(HttpError::new(ErrorKind::InvalidInput, message).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
-async fn read_body(state: &AppState, request: Request) -> Result<Bytes, HttpError> {
+/// The bytes of a body, within the limits of size and time.
+pub(crate) async fn read_body(state: &AppState, request: Request) -> Result<Bytes, HttpError> {
     let too_large = || {
         let message = format!("the body is larger than {} bytes, which is the limit", state.max_body_bytes);
         HttpError::new(ErrorKind::TooLarge, message)

@@ -1,5 +1,6 @@
 //! Errors in MLflow's shape: `{"error_code", "message"}`.
 
+use crate::http::error::HttpError;
 use axum::Json;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -58,6 +59,12 @@ impl<E: Kinded> From<E> for MlflowError {
             _ => error.to_string(),
         };
         Self { status, code, message }
+    }
+}
+
+impl From<HttpError> for MlflowError {
+    fn from(error: HttpError) -> Self {
+        Self { status: error.status(), code: "BAD_REQUEST", message: error.message().to_owned() }
     }
 }
 

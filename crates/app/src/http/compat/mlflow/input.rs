@@ -3,10 +3,10 @@
 //! Fields that are unknown are passed over and 64-bit numbers may be texts, as Protocol Buffers' JSON has it.
 
 use super::error::MlflowError;
+use crate::http::extract::read_body;
 use crate::state::AppState;
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -21,24 +21,11 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Input<T> {
         let fields = if request.method() == Method::GET {
             from_query(request.uri().query().unwrap_or_default())
         } else {
-            from_body(&read(request, state).await?)?
+            from_body(&read_body(state, request).await?)?
         };
         let fields = T::deserialize(Value::Object(fields));
         fields.map(Self).map_err(|error| MlflowError::invalid(format!("the request cannot be used: {error}")))
     }
-}
-
-async fn read(request: Request, state: &AppState) -> Result<Bytes, MlflowError> {
-    let patience = state.request_timeout;
-    let Ok(read) = tokio::time::timeout(patience, Bytes::from_request(request, state)).await else {
-        return Err(MlflowError::invalid(format!("the body did not come within {} seconds", patience.as_secs())));
-    };
-    read.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            MlflowError::invalid(format!("the body is larger than {} bytes, which is the limit", state.max_body_bytes))
-        }
-        _ => MlflowError::invalid(format!("the body could not be read: {}", rejection.body_text())),
-    })
 }
 
 fn from_body(body: &[u8]) -> Result<Map<String, Value>, MlflowError> {
