@@ -46,6 +46,19 @@ pub(crate) fn decode<'a>(bytes: Cow<'a, [u8]>, label: Option<&str>, path: &str) 
     Ok(Text { bytes: with_line_feeds(Cow::Owned(decoded.into_bytes())), skipped: 0 })
 }
 
+/// How many bytes come before the text, when a file with these first bytes needs no decoding: it is UTF-8 with line
+/// feeds, as far as can be seen.
+pub(crate) fn plain(start: &[u8], label: Option<&str>) -> Option<usize> {
+    let declared = label.map(find).transpose().ok()?;
+    let (encoding, skipped) = Encoding::for_bom(start).unwrap_or((UTF_8, 0));
+    let text = &start[skipped..];
+    let plain = encoding == UTF_8
+        && declared.is_none_or(|declared| declared == UTF_8)
+        && memchr::memchr(b'\n', text).is_some()
+        && binary(text, true).is_none();
+    plain.then_some(skipped)
+}
+
 fn find(label: &str) -> Result<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes()).ok_or_else(|| Error::Option {
         name: "encoding",

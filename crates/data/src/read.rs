@@ -9,8 +9,13 @@ use metria_core::DataType;
 use metria_core::names::nearest;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+
+/// How much of a file is looked at before it is read in blocks: more than the CSV reader needs for the header.
+const START_BYTES: u64 = 256 << 10;
 
 /// A table and where it came from.
 #[derive(Clone, Debug)]
@@ -46,11 +51,8 @@ pub struct Table {
 /// # }
 /// ```
 pub fn read_table(path: &Path, options: &ReadOptions) -> Result<Table> {
-    let bytes = read_file(path)?;
-    let source = path.display().to_string();
-    let format = format_of(path, &bytes, options);
-    let batch = parse(Cow::Owned(bytes), format, options, &source)?;
-    Ok(Table { digest: digest(&batch), batch, source, format })
+    let (batch, format) = load(path, options)?;
+    Ok(Table { digest: digest(&batch), batch, source: path.display().to_string(), format })
 }
 
 /// Reads a file without computing its digest.
@@ -58,9 +60,7 @@ pub fn read_table(path: &Path, options: &ReadOptions) -> Result<Table> {
 /// # Errors
 /// As [`read_table`].
 pub fn read_batch(path: &Path, options: &ReadOptions) -> Result<RecordBatch> {
-    let bytes = read_file(path)?;
-    let format = format_of(path, &bytes, options);
-    parse(Cow::Owned(bytes), format, options, &path.display().to_string())
+    load(path, options).map(|(batch, _)| batch)
 }
 
 /// Reads bytes; `name` stands in messages and decides the format by its ending, as a file's would.
@@ -73,12 +73,36 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Tab
     Ok(Table { digest: digest(&batch), batch, source: name.to_owned(), format })
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>> {
+fn load(path: &Path, options: &ReadOptions) -> Result<(RecordBatch, Format)> {
     let failed = |source| Error::Io { action: "read", path: path.display().to_string(), source };
-    if std::fs::metadata(path).map_err(failed)?.is_dir() {
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
         return Err(Error::IsFolder { path: path.display().to_string() });
     }
-    std::fs::read(path).map_err(failed)
+    if metadata.is_file() {
+        let file = File::open(path).map_err(failed)?;
+        if let Some(batch) = in_blocks(path, &file, options).map_err(failed)? {
+            return Ok((batch, Format::Csv));
+        }
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let format = format_of(path, &bytes, options);
+    let batch = parse(Cow::Owned(bytes), format, options, &path.display().to_string())?;
+    Ok((batch, format))
+}
+
+/// Reads a CSV file without holding all of it; `None` when it is no such file or must be seen as a whole.
+fn in_blocks(path: &Path, file: &File, options: &ReadOptions) -> std::io::Result<Option<RecordBatch>> {
+    let mut start = Vec::new();
+    file.take(START_BYTES).read_to_end(&mut start)?;
+    if format_of(path, &start, options) != Format::Csv {
+        return Ok(None);
+    }
+    let length = file.metadata()?.len();
+    let Some(skipped) = encoding::plain(&start, options.encoding.as_deref()) else {
+        return Ok(None);
+    };
+    Ok(csv::read_file(file, &start, skipped, length.max(start.len() as u64), options))
 }
 
 /// The declared format, or that of the ending, or the one the first bytes look like.

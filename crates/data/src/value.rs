@@ -50,6 +50,14 @@ impl Seen {
         Self(self.0 | other.0)
     }
 
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     pub(crate) fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -73,20 +81,23 @@ impl Seen {
     }
 }
 
-/// The texts that stand for "no value", in a form that most values can be told from by one look-up.
+/// The texts that stand for "no value", in a form that most values can be told from by two look-ups.
 #[derive(Debug)]
 pub(crate) struct Markers {
     /// For each first byte, the lengths that markers with it have, as a bit set.
-    lengths: [u32; 256],
+    starts: [u32; 256],
+    /// The same for each last byte; that of a number is seldom the last of a marker.
+    ends: [u32; 256],
     texts: Vec<Vec<u8>>,
 }
 
 impl Markers {
     pub(crate) fn new(texts: &[String]) -> Self {
-        let mut markers = Self { lengths: [0; 256], texts: Vec::with_capacity(texts.len()) };
+        let mut markers = Self { starts: [0; 256], ends: [0; 256], texts: Vec::with_capacity(texts.len()) };
         for text in texts.iter().map(|text| text.trim().as_bytes()) {
-            if let Some(&first) = text.first() {
-                markers.lengths[usize::from(first)] |= length_bit(text.len());
+            if let (Some(&first), Some(&last)) = (text.first(), text.last()) {
+                markers.starts[usize::from(first)] |= length_bit(text.len());
+                markers.ends[usize::from(last)] |= length_bit(text.len());
                 markers.texts.push(text.to_vec());
             }
         }
@@ -96,13 +107,11 @@ impl Markers {
     /// Whether the text is empty or one of the markers.
     #[inline]
     pub(crate) fn is_missing(&self, text: &[u8]) -> bool {
-        match text.first() {
-            None => true,
-            Some(&first) => {
-                self.lengths[usize::from(first)] & length_bit(text.len()) != 0
-                    && self.texts.iter().any(|marker| marker == text)
-            }
-        }
+        let (Some(&first), Some(&last)) = (text.first(), text.last()) else {
+            return true;
+        };
+        let lengths = self.starts[usize::from(first)] & self.ends[usize::from(last)];
+        lengths & length_bit(text.len()) != 0 && self.texts.iter().any(|marker| marker == text)
     }
 }
 

@@ -1,13 +1,9 @@
-//! One column of one chunk, from raw fields to typed values, and the parts of a column joined to an array.
+//! One column of one block, from raw fields to typed values.
 
 use super::scan::{Dialect, Rows};
 use crate::value::{Kind, Markers, Seen, classify, has_leading_zero, parse_boolean, parse_float, parse_int};
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
-use arrow_buffer::{
-    BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
-};
+use arrow_buffer::{BooleanBuffer, NullBuffer, NullBufferBuilder};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// What all columns of a file have in common.
 #[derive(Debug)]
@@ -17,11 +13,11 @@ pub(crate) struct Rules {
     pub(crate) quoted_missing: bool,
 }
 
-/// The values of one column in one chunk.
+/// The values of one column in one block.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) values: Values,
-    nulls: Option<NullBuffer>,
+    pub(crate) nulls: Option<NullBuffer>,
     pub(crate) seen: Seen,
 }
 
@@ -57,18 +53,6 @@ impl Part {
             Values::Int(values) => values.len(),
             Values::Float(values) => values.len(),
             Values::Text(ends, _) => ends.len(),
-        }
-    }
-
-    /// Whether the values are what a column of this type needs.
-    pub(crate) fn is(&self, kind: Kind) -> bool {
-        match &self.values {
-            // A quoted marker is a text in a text column.
-            Values::Missing(_) => kind != Kind::Text || !self.seen.has(Seen::QUOTED_MARKER),
-            Values::Boolean(_) => kind == Kind::Boolean,
-            Values::Int(_) => kind == Kind::Int,
-            Values::Float(_) => kind == Kind::Float,
-            Values::Text(..) => kind == Kind::Text,
         }
     }
 }
@@ -114,7 +98,7 @@ fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 impl Rules {
-    /// Builds a column of a chunk as the narrowest type that holds all its values, knowing that the file holds `seen`.
+    /// Builds a column of a block as the narrowest type that holds all its values, knowing that the file holds `seen`.
     pub(crate) fn infer(&self, chunk: &[u8], rows: &Rows, column: usize, seen: Seen) -> Part {
         let mut seen = seen;
         loop {
@@ -130,7 +114,7 @@ impl Rules {
         }
     }
 
-    /// Builds a column of a chunk as one type. `declared` types also take leading zeros, and `0` and `1` as booleans.
+    /// Builds a column of a block as one type. `declared` types also take leading zeros, and `0` and `1` as booleans.
     pub(crate) fn build(
         &self,
         chunk: &[u8],
@@ -228,7 +212,7 @@ impl Rules {
             nulls.append(!missing);
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "a chunk is below 2^32 bytes, and texts are no longer than their fields"
+                reason = "a block is below 2^32 bytes, and texts are no longer than their fields"
             )]
             ends.push(bytes.len() as u32);
         }
@@ -260,89 +244,4 @@ fn without_nan(mut values: Vec<f64>, nulls: Option<NullBuffer>, seen: Seen) -> P
     let nulls = NullBuffer::union(nulls.as_ref(), Some(&NullBuffer::new(numbers)));
     values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = 0.0);
     part(Values::Float(values), nulls, seen)
-}
-
-/// The parts of a column end to end, as an array. All parts must be of `kind`. `None` when the texts are more than an
-/// array can hold.
-pub(crate) fn join(parts: Vec<Part>, kind: Kind) -> Option<ArrayRef> {
-    let n_rows = parts.iter().map(Part::len).sum();
-    let nulls = join_nulls(&parts, n_rows);
-    Some(match kind {
-        Kind::Boolean => {
-            let mut all = BooleanBufferBuilder::new(n_rows);
-            for part in parts {
-                match part.values {
-                    Values::Boolean(values) => all.append_buffer(&values),
-                    other => all.append_n(len_of_missing(&other), false),
-                }
-            }
-            Arc::new(BooleanArray::new(all.finish(), nulls))
-        }
-        Kind::Int => {
-            let mut all = Vec::with_capacity(n_rows);
-            for part in parts {
-                match part.values {
-                    Values::Int(values) => all.extend_from_slice(&values),
-                    other => all.resize(all.len() + len_of_missing(&other), 0),
-                }
-            }
-            Arc::new(Int64Array::new(ScalarBuffer::from(all), nulls))
-        }
-        Kind::Float => {
-            let mut all = Vec::with_capacity(n_rows);
-            for part in parts {
-                match part.values {
-                    Values::Float(values) => all.extend_from_slice(&values),
-                    other => all.resize(all.len() + len_of_missing(&other), 0.0),
-                }
-            }
-            Arc::new(Float64Array::new(ScalarBuffer::from(all), nulls))
-        }
-        Kind::Text => Arc::new(join_texts(parts, n_rows, nulls)?),
-    })
-}
-
-fn len_of_missing(values: &Values) -> usize {
-    match values {
-        Values::Missing(n) => *n,
-        _ => unreachable!("every part was built as the type of its column"),
-    }
-}
-
-fn join_nulls(parts: &[Part], n_rows: usize) -> Option<NullBuffer> {
-    let mut all = NullBufferBuilder::new(n_rows);
-    for part in parts {
-        match (&part.values, &part.nulls) {
-            (Values::Missing(n), _) => all.append_n_nulls(*n),
-            (_, Some(nulls)) => all.append_buffer(nulls),
-            (_, None) => all.append_n_non_nulls(part.len()),
-        }
-    }
-    all.finish()
-}
-
-fn join_texts(parts: Vec<Part>, n_rows: usize, nulls: Option<NullBuffer>) -> Option<StringArray> {
-    let width = |part: &Part| match &part.values {
-        Values::Text(_, bytes) => bytes.len(),
-        _ => 0,
-    };
-    let total: usize = parts.iter().map(width).sum();
-    i32::try_from(total).ok()?;
-    let mut bytes = Vec::with_capacity(total);
-    let mut offsets: Vec<i32> = Vec::with_capacity(n_rows + 1);
-    offsets.push(0);
-    for part in parts {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "the total fits")]
-        let base = bytes.len() as i32;
-        match part.values {
-            Values::Text(ends, texts) => {
-                bytes.extend_from_slice(&texts);
-                #[expect(clippy::cast_possible_wrap, reason = "the total fits")]
-                offsets.extend(ends.iter().map(|&end| base + end as i32));
-            }
-            other => offsets.resize(offsets.len() + len_of_missing(&other), base),
-        }
-    }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    Some(StringArray::new(offsets, Buffer::from_vec(bytes), nulls))
 }

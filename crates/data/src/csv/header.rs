@@ -18,6 +18,14 @@ pub(crate) struct Header {
     pub(crate) end: usize,
 }
 
+impl Header {
+    /// Whether it would be the same if more than `data` of the file had been there.
+    pub(crate) fn is_certain(&self, data: &[u8]) -> bool {
+        let looked_at = self.end + SAMPLE_BYTES;
+        self.end < data.len() && data.get(looked_at..).is_some_and(|rest| memchr::memchr(b'\n', rest).is_some())
+    }
+}
+
 /// Reads the header of a file.
 pub(crate) fn read(data: &[u8], delimiter: Option<u8>, max_line_bytes: usize) -> Result<Header, Problem> {
     let empty = Problem::Empty { expected: "a line of column names and at least one row of data are expected" };

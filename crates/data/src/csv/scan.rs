@@ -48,6 +48,10 @@ impl Rows {
         self.bounds.chunks_exact(self.stride).map(move |row| &chunk[row[column] as usize..row[column + 1] as usize - 1])
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.bounds.len() / self.stride.max(1)
+    }
+
     /// How many bytes the fields of a column have together, for reserving room.
     pub(crate) fn width(&self, column: usize) -> usize {
         let rows = self.bounds.chunks_exact(self.stride);
@@ -85,17 +89,18 @@ impl Dialect {
     }
 
     /// Finds every field of the records in `chunk`, which begins and ends at record boundaries. Stops at the first
-    /// fault; the records before it are returned with it.
-    pub(crate) fn rows(self, chunk: &[u8], n_columns: usize) -> (Rows, Option<Fault>) {
-        let mut scanner = Scanner::new(self, chunk, Some(n_columns));
+    /// fault; `rows` then has the records before it.
+    pub(crate) fn rows(self, chunk: &[u8], n_columns: usize, rows: &mut Rows) -> Option<Fault> {
+        let mut scanner = Scanner::new(self, chunk, Some(n_columns), std::mem::take(&mut rows.bounds));
         let fault = scanner.run().err();
         scanner.bounds.truncate(scanner.row);
-        (Rows { bounds: scanner.bounds, stride: n_columns + 1 }, fault)
+        *rows = Rows { bounds: scanner.bounds, stride: n_columns + 1 };
+        fault
     }
 
     /// The fields of a single record, however many there are; none for a blank one.
     pub(crate) fn record(self, record: &[u8]) -> Result<Vec<&[u8]>, Fault> {
-        let mut scanner = Scanner::new(self, record, None);
+        let mut scanner = Scanner::new(self, record, None, Vec::new());
         scanner.run()?;
         scanner.bounds.truncate(scanner.row);
         let field = |pair: &[u32]| &record[pair[0] as usize..pair[1] as usize - 1];
@@ -171,9 +176,11 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    fn new(dialect: Dialect, chunk: &'a [u8], n_columns: Option<usize>) -> Self {
+    /// The memory of `bounds` is used again.
+    fn new(dialect: Dialect, chunk: &'a [u8], n_columns: Option<usize>, mut bounds: Vec<u32>) -> Self {
+        bounds.clear();
         // Most files have more than six bytes a field, so that the list seldom grows.
-        let mut bounds = Vec::with_capacity(chunk.len().min(4 << 20) / 6 + 16);
+        bounds.reserve(chunk.len().min(4 << 20) / 6 + 16);
         bounds.push(0);
         let delimiters = u64::from(dialect.delimiter) * (u64::MAX / 255);
         Self { dialect, chunk, n_columns, bounds, row: 0, delimiters }

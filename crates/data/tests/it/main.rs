@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a helper that cannot go on must end its test")]
 
 mod bad_input;
+mod blocks;
 mod chunks;
 mod columns;
 mod csv;
