@@ -464,6 +464,7 @@ fn input_example(x: &RecordBatch, n_rows: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow_array::{ArrayRef, StringArray};
 
     #[test]
     fn cross_validation_reads_and_prints_itself() {
@@ -473,6 +474,28 @@ mod tests {
         for text in ["stratified:1", "loo", "kfold:x", ""] {
             let message = text.parse::<CrossValidation>().unwrap_err().to_string();
             assert!(message.contains("stratified:K") && message.contains(text), "{message}");
+        }
+    }
+
+    #[test]
+    fn categories_reach_the_pipeline_and_the_log() {
+        let x: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b"]));
+        let x = RecordBatch::try_from_iter([("x", x)]).unwrap();
+        let data = TrainingData {
+            x: x.clone(),
+            y: Labels::Long(vec![0, 1, 0]),
+            target: "y".to_owned(),
+            source: None,
+            profile: None,
+        };
+        for (categories, names) in [(Categories::OneHot, vec!["x_a", "x_b"]), (Categories::Ordinal, vec!["x"])] {
+            let mut training = Training::new("test");
+            training.model.categories = categories;
+            let pipeline = training.model.pipeline("y").unwrap();
+            assert_eq!(pipeline.fit(&x, &data.y).unwrap().feature_names_out(), names);
+            let params = training.params(&data, &pipeline);
+            let logged = params.iter().find(|param| param.key == "categories").unwrap();
+            assert_eq!(logged.value.parse::<Categories>().unwrap(), categories);
         }
     }
 

@@ -294,6 +294,7 @@ pub(crate) fn user() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
 
     #[test]
     fn parameters_are_read_as_python_or_json() {
@@ -301,6 +302,20 @@ mod tests {
         assert_eq!(parameter("300"), json!(300));
         assert_eq!(parameter("sqrt"), json!("sqrt"));
         assert_eq!(parameter("True"), json!(true));
+    }
+
+    #[test]
+    fn categories_are_chosen_by_name() {
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            train: Train,
+        }
+        let read = |more: &[&str]| Line::try_parse_from([&["train", "t.csv", "--target", "y"], more].concat());
+        assert_eq!(read(&[]).unwrap().train.categories, Categories::OneHot);
+        assert_eq!(read(&["--categories", "ordinal"]).unwrap().train.categories, Categories::Ordinal);
+        let error = read(&["--categories", "hash"]).unwrap_err().to_string();
+        assert!(error.contains("categories must be one_hot or ordinal; got `hash`"), "{error}");
     }
 
     #[test]

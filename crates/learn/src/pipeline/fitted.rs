@@ -173,7 +173,8 @@ impl FittedPipeline {
             features.clear();
             features.resize(self.columns.n_features_out(), 0.0);
             self.columns.write_row(row, features, |value| value as f32)?;
-            if let Some(j) = features.iter().position(|value| value.is_nan()) {
+            let missing = || features.iter().position(|value| value.is_nan());
+            if let Some(j) = self.columns.can_miss().then(missing).flatten() {
                 return Err(missing_feature(&self.columns, j, None));
             }
             let mut proba = vec![0.0; self.classes.len()];

@@ -89,6 +89,16 @@ impl FittedColumn {
         }
     }
 
+    /// Whether a feature of it can be missing (NaN).
+    pub(super) fn can_miss(&self) -> bool {
+        match &self.encoding {
+            Encoding::Numbers(numbers) => numbers.missing().is_nan(),
+            Encoding::Flags => true,
+            Encoding::OneHot(_) => false,
+            Encoding::Ordinal(encoder) => encoder.can_miss(),
+        }
+    }
+
     /// Names of the features it gives, after the name of the column.
     pub(super) fn feature_names(&self, name: &str) -> Vec<String> {
         let Encoding::OneHot(encoder) = &self.encoding else { return vec![name.to_owned()] };

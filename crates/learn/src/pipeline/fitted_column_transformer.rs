@@ -21,12 +21,16 @@ pub struct FittedColumnTransformer {
     verbose_feature_names_out: bool,
     #[serde(skip)]
     n_features: usize,
+    /// Whether a feature can be missing (NaN).
+    #[serde(skip)]
+    can_miss: bool,
 }
 
 impl FittedColumnTransformer {
     pub(super) fn new(inputs: Vec<ColumnSpec>, columns: Vec<FittedColumn>, verbose_feature_names_out: bool) -> Self {
         let n_features = columns.iter().map(FittedColumn::width).sum();
-        Self { inputs, columns, verbose_feature_names_out, n_features }
+        let can_miss = columns.iter().any(FittedColumn::can_miss);
+        Self { inputs, columns, verbose_feature_names_out, n_features, can_miss }
     }
 
     /// Checks what was read from outside and makes it ready.
@@ -76,6 +80,11 @@ impl FittedColumnTransformer {
     #[must_use]
     pub fn n_features_out(&self) -> usize {
         self.n_features
+    }
+
+    /// Whether some value gives a feature that is missing (NaN).
+    pub(super) fn can_miss(&self) -> bool {
+        self.can_miss
     }
 
     /// Names of the features; [`ColumnTransformer`](super::ColumnTransformer) tells how they are made. A feature can

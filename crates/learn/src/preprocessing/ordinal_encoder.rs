@@ -148,6 +148,12 @@ impl FittedOrdinalEncoder {
         }
     }
 
+    /// Whether a number can be NaN.
+    pub(crate) fn can_miss(&self) -> bool {
+        self.unknown_value.is_some_and(f64::is_nan)
+            || (self.encoded_missing_value.is_nan() && self.categories.iter().any(FittedCategories::with_missing))
+    }
+
     /// The number of a text's category. The infrequent ones come last among the groups, after a missing value, whose
     /// place nothing else uses.
     fn code(&self, j: usize, category: usize) -> f64 {

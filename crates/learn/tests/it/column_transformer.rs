@@ -1,13 +1,13 @@
 //! Transformers by column: scikit-learn's results, names, settings and refusals.
 
-use crate::common::{assert_all_close, assert_close, floats, golden};
+use crate::common::{assert_all_close, assert_close, floats, golden, integers, known_keys};
 use crate::preprocessing::{EXACT, assert_matrix, matrix, names, texts};
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
-use metria_core::Cell;
+use metria_core::{Cell, Labels};
 use metria_learn::pipeline::*;
 use metria_learn::preprocessing::*;
 use metria_learn::{Error, Matrix};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A transformer of some columns.
@@ -352,4 +352,46 @@ fn bad_tables_are_named() {
     let wider = settings.fit(&dated).expect("a fit");
     assert_eq!(wider, fitted, "a dropped column leaves no trace");
     assert_eq!(wider.transform(&dated).expect("features"), fitted.transform(&people()).expect("features"));
+}
+
+/// A table written as an object of lists: texts, whole numbers or floats, with null for a missing value.
+fn table_of(columns: &Value) -> RecordBatch {
+    let array = |values: &Value| -> ArrayRef {
+        let values = values.as_array().expect("a list");
+        if values.iter().any(Value::is_string) {
+            Arc::new(values.iter().map(Value::as_str).collect::<StringArray>())
+        } else if values.iter().all(Value::is_i64) {
+            Arc::new(values.iter().map(Value::as_i64).collect::<Int64Array>())
+        } else {
+            Arc::new(values.iter().map(Value::as_f64).collect::<Float64Array>())
+        }
+    };
+    let columns = columns.as_object().expect("columns").iter();
+    RecordBatch::try_from_iter(columns.map(|(name, values)| (name, array(values)))).expect("a table")
+}
+
+/// `stored/columns.json` holds what scikit-learn's own `ColumnTransformer` and forest make of rows of German Credit.
+#[test]
+fn whole_tables_as_scikit_learn_has_them() {
+    let golden: Value = serde_json::from_str(include_str!("stored/columns.json")).expect("JSON");
+    known_keys(&golden, &["_about", "known", "new", "y", "forest", "cases"]);
+    let (known, new) = (table_of(&golden["known"]), table_of(&golden["new"]));
+    let y = Labels::Long(integers(&golden["y"]));
+    let mut estimator = Estimator::by_name("random_forest").expect("a forest");
+    for (name, value) in golden["forest"].as_object().expect("parameters") {
+        estimator.set_param(name, value).expect("a parameter");
+    }
+    for case in golden["cases"].as_array().expect("cases") {
+        known_keys(case, &["name", "settings", "names", "features_new", "proba_new"]);
+        let name = case["name"].as_str().expect("a name");
+        let columns: ColumnTransformer = serde_json::from_value(case["settings"].clone()).expect("settings");
+        let model = Pipeline { columns, estimator: estimator.clone(), target: "risk".to_owned() };
+        let model = model.fit(&known, &y).expect("a fit");
+        let brief = |name: String| name.replace("_nan", "_missing").replace("infrequent_sklearn", "infrequent");
+        assert_eq!(model.feature_names_out(), names(&case["names"]).into_iter().map(brief).collect::<Vec<_>>());
+        let features = model.columns().transform(&new).expect("features");
+        assert_matrix(&features, &case["features_new"], EXACT, name);
+        let proba = model.predict_proba(&new).expect("answers").class(1);
+        assert_all_close(&proba, &floats(&case["proba_new"]), EXACT, name);
+    }
 }
