@@ -47,6 +47,9 @@ impl Pipeline {
         let (classes, codes) = y.encode();
         self.check_classes(&classes, y.len())?;
         let columns = self.columns.fit(x)?;
+        if columns.n_features_out() == 0 {
+            return Err(Error::Data(format!("no feature is left to learn `{}` from", self.target)));
+        }
         let features = FittedPipeline::features_of(&columns, x)?;
         let estimator = self.estimator.fit(&features, &codes, classes.len())?;
         Ok(FittedPipeline::new(columns, estimator, classes, self.target.clone()))

@@ -116,7 +116,7 @@ fn golden_encoders() {
             None => {
                 let error = fitted.transform(&new).unwrap_err().to_string();
                 assert_eq!(error, "Found unknown categories ['Z'] in column `x0` during transform");
-                let error = fitted.transform_row(&[Cell::Text("A"), Cell::Text("q")], &mut vec![0.0; 5]).unwrap_err();
+                let error = fitted.transform_row(&[Cell::Text("A"), Cell::Text("q")], &mut [0.0; 5]).unwrap_err();
                 assert_eq!(error.to_string(), "Found unknown categories ['q'] in column `x1` during transform");
             }
         }

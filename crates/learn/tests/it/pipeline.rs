@@ -271,6 +271,18 @@ fn estimators_take_no_missing_values() {
 }
 
 #[test]
+fn a_pipeline_without_features_is_refused() {
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["same"; 4]));
+    let x = RecordBatch::try_from_iter([("text", text)]).expect("a table");
+    let first = OneHotEncoder { drop: Some(Drop::First), ..OneHotEncoder::default() };
+    let mut pipeline = small();
+    pipeline.columns.transformers = vec![("texts".to_owned(), Transformer::OneHot(first), ColumnSelector::Categorical)];
+    assert_eq!(pipeline.columns.fit(&x).expect("a fit").transform(&x).expect("nothing").n_columns(), 0);
+    let error = pipeline.fit(&x, &Labels::Long(vec![0, 1, 0, 1])).unwrap_err().to_string();
+    assert!(error.contains("no feature is left to learn `risk` from"), "{error}");
+}
+
+#[test]
 fn the_fit_is_the_same_for_any_number_of_threads() {
     let (x, y) = table(120);
     assert_same_for_any_threads(|| every_transformer().fit(&x, &y).expect("a fit").to_bytes());
