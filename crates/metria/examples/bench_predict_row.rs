@@ -9,7 +9,7 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef};
 use metria_core::Cell;
 use metria_data::{ReadOptions, labels, read_batch, split_target};
-use metria_learn::pipeline::{Estimator, TabularPipeline};
+use metria_learn::pipeline::{Estimator, Pipeline};
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::hint::black_box;
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let times: usize = times.parse()?;
     let (x, y) = split_target(&read_batch(Path::new(path), &ReadOptions::default())?, target)?;
     let y = labels(&y, target)?;
-    let model = TabularPipeline::new(forest, target).fit(&x, &y)?;
+    let model = Pipeline::default_for(forest, target).fit(&x, &y)?;
     let rows: Vec<Vec<Cell<'_>>> =
         (0..x.num_rows()).map(|row| x.columns().iter().map(|column| cell(column, row)).collect()).collect();
     let proba = rows

@@ -38,6 +38,7 @@ mod workspace;
 
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, RocCurve};
+pub use metria_learn::pipeline::Categories;
 pub use metria_store_sql::Durability;
 pub use ml_pipeline::{MLPipeline, ValidationScores};
 pub use models::{GateOutcome, Registration};

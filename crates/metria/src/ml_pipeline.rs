@@ -111,7 +111,7 @@ impl MLPipeline {
     }
 
     /// One-hot columns for texts and booleans (all categories, sorted, none dropped) and standardised numbers (sample
-    /// deviation): for looking at one table. Training does the same, fitted on the training part.
+    /// deviation): for looking at one table. Training does the same by default, fitted on the training part.
     ///
     /// # Errors
     /// When a column cannot be used.
@@ -120,7 +120,8 @@ impl MLPipeline {
     }
 
     /// Holds out 20 % (seed 42), fits a random forest (`n_estimators=100, max_depth=10, random_state=42` unless
-    /// `model_params` says otherwise) on the rest, and logs params, metrics and the model.
+    /// `model_params` says otherwise) on the rest, with categories as `model_params` says (one-hot by default), and logs
+    /// params, metrics and the model.
     ///
     /// # Errors
     /// When the data or a parameter cannot be used, or something cannot be written; the run is then FAILED.

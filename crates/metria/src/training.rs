@@ -8,7 +8,7 @@ use arrow_array::{Array, Float64Array, RecordBatch};
 use metria_artifacts::ModelPackage;
 use metria_core::Labels;
 use metria_learn::model_selection::{Fold, KFold, StratifiedKFold, TimeSeriesSplit, train_test_split};
-use metria_learn::pipeline::{Estimator, FittedPipeline, TabularPipeline};
+use metria_learn::pipeline::{Categories, ColumnTransformer, Estimator, FittedPipeline, Pipeline};
 use metria_store::{DatasetInput, LogBatch, Metric, Param, RunStatus, Tag};
 use metria_tracking::CreateRun;
 use serde_json::{Value, json};
@@ -23,10 +23,12 @@ pub struct ModelSettings {
     pub estimator: String,
     /// Parameters that differ from the defaults, by scikit-learn's names.
     pub params: Vec<(String, Value)>,
+    /// How texts and booleans become features.
+    pub categories: Categories,
 }
 
 impl Default for ModelSettings {
-    /// A random forest of 100 trees, at most 10 deep, `random_state` 42.
+    /// A random forest of 100 trees, at most 10 deep, `random_state` 42, on one-hot categories.
     fn default() -> Self {
         Self {
             estimator: "random_forest".to_owned(),
@@ -35,6 +37,7 @@ impl Default for ModelSettings {
                 ("max_depth".to_owned(), json!(10)),
                 ("random_state".to_owned(), json!(42)),
             ],
+            categories: Categories::OneHot,
         }
     }
 }
@@ -52,12 +55,13 @@ impl ModelSettings {
     ///
     /// # Errors
     /// When the estimator or a parameter is unknown or out of range.
-    pub fn pipeline(&self, target: &str) -> Result<TabularPipeline> {
+    pub fn pipeline(&self, target: &str) -> Result<Pipeline> {
         let mut estimator = Estimator::by_name(&self.estimator)?;
         for (name, value) in &self.params {
             estimator.set_param(name, value)?;
         }
-        Ok(TabularPipeline::new(estimator, target))
+        let columns = ColumnTransformer::for_categories(self.categories);
+        Ok(Pipeline { columns, estimator, target: target.to_owned() })
     }
 }
 
@@ -263,12 +267,7 @@ impl Training {
         }
     }
 
-    async fn start_run(
-        &self,
-        workspace: &Workspace,
-        data: &TrainingData,
-        pipeline: &TabularPipeline,
-    ) -> Result<String> {
+    async fn start_run(&self, workspace: &Workspace, data: &TrainingData, pipeline: &Pipeline) -> Result<String> {
         let experiment = workspace.tracking.get_or_create_experiment(&self.experiment).await?;
         let tag = |key: &str, value: &str| Tag { key: key.to_owned(), value: value.to_owned() };
         let mut tags = vec![
@@ -297,10 +296,11 @@ impl Training {
         Ok(run_id)
     }
 
-    fn params(&self, data: &TrainingData, pipeline: &TabularPipeline) -> Vec<Param> {
+    fn params(&self, data: &TrainingData, pipeline: &Pipeline) -> Vec<Param> {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let mut params = vec![
             ("estimator".to_owned(), self.model.estimator.clone()),
+            ("categories".to_owned(), self.model.categories.to_string()),
             ("target".to_owned(), data.target.clone()),
             ("test_size".to_owned(), self.test_size.to_string()),
             ("split_seed".to_owned(), self.seed.to_string()),
@@ -316,7 +316,7 @@ impl Training {
     async fn fit(
         &self,
         data: &TrainingData,
-        pipeline: TabularPipeline,
+        pipeline: Pipeline,
         train: Vec<usize>,
         test: Vec<usize>,
         progress: impl Fn(TrainingEvent) + Send + 'static,
@@ -464,6 +464,7 @@ fn input_example(x: &RecordBatch, n_rows: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow_array::{ArrayRef, StringArray};
 
     #[test]
     fn cross_validation_reads_and_prints_itself() {
@@ -473,6 +474,28 @@ mod tests {
         for text in ["stratified:1", "loo", "kfold:x", ""] {
             let message = text.parse::<CrossValidation>().unwrap_err().to_string();
             assert!(message.contains("stratified:K") && message.contains(text), "{message}");
+        }
+    }
+
+    #[test]
+    fn categories_reach_the_pipeline_and_the_log() {
+        let x: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b"]));
+        let x = RecordBatch::try_from_iter([("x", x)]).unwrap();
+        let data = TrainingData {
+            x: x.clone(),
+            y: Labels::Long(vec![0, 1, 0]),
+            target: "y".to_owned(),
+            source: None,
+            profile: None,
+        };
+        for (categories, names) in [(Categories::OneHot, vec!["x_a", "x_b"]), (Categories::Ordinal, vec!["x"])] {
+            let mut training = Training::new("test");
+            training.model.categories = categories;
+            let pipeline = training.model.pipeline("y").unwrap();
+            assert_eq!(pipeline.fit(&x, &data.y).unwrap().feature_names_out(), names);
+            let params = training.params(&data, &pipeline);
+            let logged = params.iter().find(|param| param.key == "categories").unwrap();
+            assert_eq!(logged.value.parse::<Categories>().unwrap(), categories);
         }
     }
 

@@ -4,7 +4,7 @@ use super::Context;
 use super::output::{self, Progress, Usage};
 use anyhow::Result;
 use clap::Args;
-use metria::{CrossValidation, MLPipeline, ModelSettings, Registration, TrainedModel, TrainingEvent};
+use metria::{Categories, CrossValidation, MLPipeline, ModelSettings, Registration, TrainedModel, TrainingEvent};
 use metria_data::{Format, ReadOptions};
 use metria_tracking::GatePolicy;
 use serde_json::{Value, json};
@@ -75,6 +75,9 @@ pub(crate) struct Train {
     /// A parameter of the model, by scikit-learn's name; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
+    /// How texts and booleans become features: one_hot or ordinal
+    #[arg(long, default_value_t, value_name = "HOW")]
+    categories: Categories,
     /// Cross-validation on the training part: stratified:K, kfold:K, time_series:K or none
     #[arg(long, default_value = "stratified:5", value_name = "HOW")]
     cv: String,
@@ -102,7 +105,7 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let settings = settings(&self.model, &self.set)?;
+        let settings = ModelSettings { categories: self.categories, ..settings(&self.model, &self.set)? };
         let cross_validation = cross_validation(&self.cv)?;
         if let Some(name) = &self.register {
             metria_core::names::check_model_name(name)?;
@@ -232,7 +235,7 @@ pub(crate) fn settings(model: &str, set: &[String]) -> Result<ModelSettings> {
     let mut settings = if model == "random_forest" {
         ModelSettings::default()
     } else {
-        ModelSettings { estimator: model.to_owned(), params: Vec::new() }
+        ModelSettings { estimator: model.to_owned(), params: Vec::new(), ..ModelSettings::default() }
     };
     for text in set {
         let (name, value) = split_pair("--set", text)?;
@@ -291,6 +294,7 @@ pub(crate) fn user() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
 
     #[test]
     fn parameters_are_read_as_python_or_json() {
@@ -298,6 +302,20 @@ mod tests {
         assert_eq!(parameter("300"), json!(300));
         assert_eq!(parameter("sqrt"), json!("sqrt"));
         assert_eq!(parameter("True"), json!(true));
+    }
+
+    #[test]
+    fn categories_are_chosen_by_name() {
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            train: Train,
+        }
+        let read = |more: &[&str]| Line::try_parse_from([&["train", "t.csv", "--target", "y"], more].concat());
+        assert_eq!(read(&[]).unwrap().train.categories, Categories::OneHot);
+        assert_eq!(read(&["--categories", "ordinal"]).unwrap().train.categories, Categories::Ordinal);
+        let error = read(&["--categories", "hash"]).unwrap_err().to_string();
+        assert!(error.contains("categories must be one_hot or ordinal; got `hash`"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use metria_artifacts::{ArtifactStore, ModelPackage};
 use metria_core::{ErrorKind, Kinded, Labels};
-use metria_learn::pipeline::{Estimator, TabularPipeline};
+use metria_learn::pipeline::{Estimator, Pipeline};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -48,7 +48,7 @@ fn package() -> (ModelPackage, RecordBatch) {
     let x = RecordBatch::try_from_iter([("amount", amount), ("home", home)]).expect("a table");
     let y = Labels::String((0..40).map(|i| if i > 20 { "good" } else { "bad" }.to_owned()).collect());
     let forest = Estimator::by_name("random_forest").expect("a forest");
-    let pipeline = TabularPipeline::new(forest, "risk").fit(&x, &y).expect("a fit");
+    let pipeline = Pipeline::default_for(forest, "risk").fit(&x, &y).expect("a fit");
     let example = serde_json::json!({"columns": ["amount", "home"], "data": [[0.0, "own"]]});
     (ModelPackage::new("0123456789abcdef0123456789abcdef", Arc::new(pipeline)).with_input_example(example), x)
 }

@@ -1,7 +1,7 @@
 //! Predicting with a fitted pipeline.
 
-use super::columns::{FittedColumn, find_columns, quoted};
 use super::estimator::FittedEstimator;
+use super::fitted_column_transformer::FittedColumnTransformer;
 use crate::ensemble::argmax;
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
@@ -13,15 +13,10 @@ use std::cell::RefCell;
 /// A fitted pipeline: raw rows in, classes and probabilities out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FittedPipeline {
-    pub(super) columns: Vec<FittedColumn>,
-    pub(super) estimator: FittedEstimator,
-    pub(super) classes: Labels,
+    columns: FittedColumnTransformer,
+    estimator: FittedEstimator,
+    classes: Labels,
     target: String,
-    /// First feature of each column: numbers first, then categories.
-    #[serde(skip)]
-    offsets: Vec<usize>,
-    #[serde(skip)]
-    inputs: Vec<ColumnSpec>,
 }
 
 /// Class probabilities, row after row.
@@ -77,41 +72,35 @@ thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// First feature of each column, numbers before categories.
-fn offsets(columns: &[FittedColumn]) -> Vec<usize> {
-    let mut offsets = vec![0; columns.len()];
-    let mut next = 0;
-    for numbers in [true, false] {
-        for (offset, column) in offsets.iter_mut().zip(columns).filter(|(_, c)| c.is_number() == numbers) {
-            *offset = next;
-            next += column.width();
-        }
-    }
-    offsets
-}
-
 impl FittedPipeline {
-    pub(super) fn new(columns: Vec<FittedColumn>, estimator: FittedEstimator, classes: Labels, target: &str) -> Self {
-        let offsets = offsets(&columns);
-        let inputs = columns.iter().map(|column| column.spec.clone()).collect();
-        Self { columns, estimator, classes, target: target.to_owned(), offsets, inputs }
+    pub(super) fn new(
+        columns: FittedColumnTransformer,
+        estimator: FittedEstimator,
+        classes: Labels,
+        target: String,
+    ) -> Self {
+        Self { columns, estimator, classes, target }
     }
 
     /// Checks a pipeline that was read from outside and makes it ready to predict.
     pub(super) fn restored(self) -> Result<Self> {
-        self.columns.iter().try_for_each(FittedColumn::validate)?;
-        let estimator = self.estimator.restored()?;
-        let n_features: usize = self.columns.iter().map(FittedColumn::width).sum();
-        if n_features != estimator.n_features() || self.classes.len() != estimator.n_classes() {
+        let (columns, estimator) = (self.columns.restored()?, self.estimator.restored()?);
+        if columns.n_features_out() != estimator.n_features() || self.classes.len() != estimator.n_classes() {
             return Err(Error::Format("its columns or classes do not fit its estimator".to_owned()));
         }
-        Ok(Self::new(self.columns, estimator, self.classes, &self.target))
+        Ok(Self::new(columns, estimator, self.classes, self.target))
     }
 
     /// The columns it takes, in the order of training.
     #[must_use]
     pub fn input_columns(&self) -> &[ColumnSpec] {
-        &self.inputs
+        self.columns.input_columns()
+    }
+
+    /// What turns them into features.
+    #[must_use]
+    pub fn columns(&self) -> &FittedColumnTransformer {
+        &self.columns
     }
 
     /// The column it predicts.
@@ -135,36 +124,25 @@ impl FittedPipeline {
     /// Names of the features that the estimator sees.
     #[must_use]
     pub fn feature_names_out(&self) -> Vec<String> {
-        Self::names_of(&self.columns)
+        self.columns.feature_names_out()
     }
 
     /// What it takes and gives.
     #[must_use]
     pub fn signature(&self) -> Signature {
         let output = ColumnSpec { name: self.target.clone(), data_type: self.classes.data_type(), required: true };
-        Signature { inputs: self.inputs.clone(), outputs: vec![output] }
+        Signature { inputs: self.input_columns().to_vec(), outputs: vec![output] }
     }
 
-    pub(super) fn names_of(columns: &[FittedColumn]) -> Vec<String> {
-        let (numbers, categories): (Vec<_>, Vec<_>) = columns.iter().partition(|column| column.is_number());
-        numbers.iter().chain(&categories).flat_map(|column| column.feature_names()).collect()
-    }
-
-    /// The features of a table as the estimator sees them, in full precision.
-    pub(super) fn values_of(columns: &[FittedColumn], x: &RecordBatch) -> Result<Matrix<f64>> {
-        let arrays = find_columns(columns, x)?;
-        let mut values = Vec::new();
-        for numbers in [true, false] {
-            for (column, array) in columns.iter().zip(&arrays).filter(|(c, _)| c.is_number() == numbers) {
-                column.transform(array, &mut values)?;
+    /// The features of a table as the estimator sees them.
+    pub(super) fn features_of(columns: &FittedColumnTransformer, x: &RecordBatch) -> Result<Matrix<f32>> {
+        let features = columns.transform(x)?.map(|value| value as f32);
+        for j in 0..features.n_columns() {
+            if let Some(row) = features.column(j).iter().position(|value| value.is_nan()) {
+                return Err(missing_feature(columns, j, Some(row)));
             }
         }
-        let n_features = columns.iter().map(FittedColumn::width).sum();
-        Ok(Matrix::from_columns(x.num_rows(), n_features, values))
-    }
-
-    pub(super) fn features_of(columns: &[FittedColumn], x: &RecordBatch) -> Result<Matrix<f32>> {
-        Ok(Self::values_of(columns, x)?.map(|value| value as f32))
+        Ok(features)
     }
 
     /// The probability of each class for every row. Columns are found by name; others are ignored.
@@ -191,24 +169,24 @@ impl FittedPipeline {
     /// # Errors
     /// When the number of cells differs, or a cell is of another type than its column; the message names the column.
     pub fn predict_row(&self, row: &[Cell<'_>]) -> Result<RowPrediction> {
-        if row.len() != self.columns.len() {
-            let names: Vec<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
-            return Err(Error::Data(format!(
-                "a row must have {} values, for {}; got {}",
-                self.columns.len(),
-                quoted(&names),
-                row.len()
-            )));
-        }
         SCRATCH.with_borrow_mut(|features| {
             features.clear();
-            features.resize(self.estimator.n_features(), 0.0);
-            for ((column, cell), &offset) in self.columns.iter().zip(row).zip(&self.offsets) {
-                column.transform_cell(*cell, &mut features[offset..offset + column.width()])?;
+            features.resize(self.columns.n_features_out(), 0.0);
+            self.columns.write_row(row, features, |value| value as f32)?;
+            let missing = || features.iter().position(|value| value.is_nan());
+            if let Some(j) = self.columns.can_miss().then(missing).flatten() {
+                return Err(missing_feature(&self.columns, j, None));
             }
             let mut proba = vec![0.0; self.classes.len()];
             self.estimator.predict_proba_row(features, &mut proba);
             Ok(RowPrediction { class: argmax(&proba), proba })
         })
     }
+}
+
+/// The error for a value that is missing and not filled in, which no estimator here takes.
+fn missing_feature(columns: &FittedColumnTransformer, j: usize, row: Option<usize>) -> Error {
+    let name = columns.feature_names_out().swap_remove(j);
+    let place = row.map_or_else(String::new, |row| format!(" in row {row}"));
+    Error::Data(format!("the feature `{name}` is missing (NaN){place}; the estimator takes none, so choose an imputer"))
 }

@@ -3,13 +3,15 @@
 //! Nothing in it runs code. What is read is checked before it is used: the digest first, then every tree.
 
 use super::fitted::FittedPipeline;
+use super::format_v1::PipelineV1;
 use crate::error::{Error, Result};
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"METRIAPL";
 
 /// The newest version of the format, which is the one that is written.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Magic, version and digest.
 const HEADER: usize = 8 + 4 + 32;
@@ -30,7 +32,7 @@ impl FittedPipeline {
         bytes
     }
 
-    /// Reads what [`Self::to_bytes`] wrote.
+    /// Reads what [`Self::to_bytes`] wrote, now or in an earlier version.
     ///
     /// # Errors
     /// [`Error::Format`] when the bytes are damaged or something else, [`Error::NewerFormat`] when a newer program
@@ -48,7 +50,15 @@ impl FittedPipeline {
         if Sha256::digest(payload)[..] != bytes[12..HEADER] {
             return wrong("its content does not match its checksum");
         }
-        let pipeline: Self = rmp_serde::from_slice(payload).map_err(|error| Error::Format(error.to_string()))?;
+        let pipeline: Self = match version {
+            0 => return wrong("there is no format version 0"),
+            1 => parse::<PipelineV1>(payload)?.upgraded()?,
+            _ => parse(payload)?,
+        };
         pipeline.restored()
     }
+}
+
+fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
+    rmp_serde::from_slice(payload).map_err(|error| Error::Format(error.to_string()))
 }

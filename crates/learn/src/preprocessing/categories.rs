@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// Which categories count as infrequent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -250,7 +251,7 @@ pub(super) fn check_frequency(
 }
 
 /// The error for values that are not among the categories.
-pub(super) fn unknown_categories(unknown: &[Option<&str>], column: usize) -> Error {
+pub(crate) fn unknown_categories(unknown: &[Option<&str>], column: impl Display) -> Error {
     let mut unknown = unknown.to_vec();
     // Texts first, ascending; a missing value last.
     unknown.sort_unstable_by_key(|text| (text.is_none(), *text));

@@ -66,6 +66,14 @@ pub(super) fn input_names(n_features: usize, given: Option<&[&str]>) -> Result<V
     }
 }
 
+/// Checks that what was read from outside has one value for each column.
+pub(super) fn check_lengths(parts: &[&[f64]], n_columns: usize) -> Result<()> {
+    match parts.iter().find(|part| part.len() != n_columns) {
+        Some(part) => Err(Error::Format(format!("a scale of {} values for {n_columns} columns", part.len()))),
+        None => Ok(()),
+    }
+}
+
 /// What a scale of about zero is replaced by, so that a constant column can be divided.
 pub(super) fn never_zero(scale: f64) -> f64 {
     if scale < 10.0 * f64::EPSILON { 1.0 } else { scale }

@@ -1,6 +1,6 @@
 //! Scaling numbers by the largest of them, zero staying zero.
 
-use super::checks::{Missing, check_fit, check_transform, never_zero};
+use super::checks::{Missing, check_fit, check_lengths, check_transform, never_zero};
 use crate::error::Result;
 use crate::matrix::Matrix;
 use serde::{Deserialize, Serialize};
@@ -47,10 +47,7 @@ impl FittedMaxAbsScaler {
     /// When the number of columns differs from that of the fit, or a value is infinite.
     pub fn transform(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         check_transform(OWNER, x, self.scale.len(), Missing::Allowed)?;
-        Ok(x.map_cells(|j, value| {
-            let scaled = value / self.scale[j];
-            if self.clip { scaled.clamp(-1.0, 1.0) } else { scaled }
-        }))
+        Ok(x.map_cells(|j, value| self.scaled(j, value)))
     }
 
     /// The values before scaling.
@@ -60,5 +57,19 @@ impl FittedMaxAbsScaler {
     pub fn inverse_transform(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         check_transform(OWNER, x, self.scale.len(), Missing::Allowed)?;
         Ok(x.map_cells(|j, value| value * self.scale[j]))
+    }
+    /// Checks what was read from outside, for `n_columns` columns.
+    ///
+    /// # Errors
+    /// [`crate::Error::Format`] when it belongs to another number of columns.
+    pub(crate) fn validate(&self, n_columns: usize) -> Result<()> {
+        check_lengths(&[&self.max_abs, &self.scale], n_columns)
+    }
+
+    /// One value of column `j`, scaled.
+    #[must_use]
+    pub fn scaled(&self, j: usize, value: f64) -> f64 {
+        let scaled = value / self.scale[j];
+        if self.clip { scaled.clamp(-1.0, 1.0) } else { scaled }
     }
 }

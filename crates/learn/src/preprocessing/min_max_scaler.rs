@@ -1,6 +1,6 @@
 //! Scaling numbers to a range.
 
-use super::checks::{Missing, check_fit, check_transform, never_zero};
+use super::checks::{Missing, check_fit, check_lengths, check_transform, never_zero};
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
 use serde::{Deserialize, Serialize};
@@ -69,14 +69,7 @@ impl FittedMinMaxScaler {
     /// When the number of columns differs from that of the fit, or a value is infinite.
     pub fn transform(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         check_transform(OWNER, x, self.scale.len(), Missing::Allowed)?;
-        Ok(x.map_cells(|j, value| {
-            let scaled = value * self.scale[j] + self.min[j];
-            match self.clip {
-                Some((low, _)) if scaled < low => low,
-                Some((_, high)) if scaled > high => high,
-                _ => scaled,
-            }
-        }))
+        Ok(x.map_cells(|j, value| self.scaled(j, value)))
     }
 
     /// The values before scaling.
@@ -86,5 +79,23 @@ impl FittedMinMaxScaler {
     pub fn inverse_transform(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         check_transform(OWNER, x, self.scale.len(), Missing::Allowed)?;
         Ok(x.map_cells(|j, value| (value - self.min[j]) / self.scale[j]))
+    }
+    /// Checks what was read from outside, for `n_columns` columns.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when it belongs to another number of columns.
+    pub(crate) fn validate(&self, n_columns: usize) -> Result<()> {
+        check_lengths(&[&self.scale, &self.min, &self.data_min, &self.data_max], n_columns)
+    }
+
+    /// One value of column `j`, scaled.
+    #[must_use]
+    pub fn scaled(&self, j: usize, value: f64) -> f64 {
+        let scaled = value * self.scale[j] + self.min[j];
+        match self.clip {
+            Some((low, _)) if scaled < low => low,
+            Some((_, high)) if scaled > high => high,
+            _ => scaled,
+        }
     }
 }

@@ -21,6 +21,7 @@ mod simple_imputer;
 mod standard_scaler;
 
 pub use crate::numeric::quantile::QuantileMethod;
+pub(crate) use categories::unknown_categories;
 pub use categories::{Category, FittedCategories, MinFrequency};
 pub use k_bins_discretizer::{BinEncoding, BinWidths, FittedKBinsDiscretizer, KBinsDiscretizer};
 pub use max_abs_scaler::{FittedMaxAbsScaler, MaxAbsScaler};

@@ -66,11 +66,7 @@ impl OneHotEncoder {
         Ok(FittedOneHotEncoder { categories: categories.collect::<Result<_>>()?, handle_unknown: self.handle_unknown })
     }
 
-    /// Learns the categories of one column.
-    ///
-    /// # Errors
-    /// For a setting out of range.
-    pub fn fit_column<'a>(&self, values: impl IntoIterator<Item = Option<&'a str>>) -> Result<FittedCategories> {
+    fn fit_column<'a>(&self, values: impl IntoIterator<Item = Option<&'a str>>) -> Result<FittedCategories> {
         check_frequency(OWNER, self.min_frequency, self.max_categories)?;
         let (mut categories, counts) = FittedCategories::learn(values);
         let n_rows = counts.iter().sum();
@@ -84,7 +80,27 @@ impl OneHotEncoder {
     }
 }
 
+/// A value that was not in the fit, where that is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unknown;
+
 impl FittedOneHotEncoder {
+    /// An encoder of categories that are known already.
+    pub(crate) fn new(categories: Vec<FittedCategories>, handle_unknown: HandleUnknown) -> Self {
+        Self { categories, handle_unknown }
+    }
+
+    /// Which output column of input column `j` is 1 for a value; none where all are 0.
+    pub(crate) fn place(&self, j: usize, value: Option<&str>) -> std::result::Result<Option<usize>, Unknown> {
+        let categories = &self.categories[j];
+        match (categories.find(value), self.handle_unknown) {
+            (Some(category), _) => Ok(categories.place_of(category)),
+            (None, HandleUnknown::Ignore) => Ok(None),
+            (None, HandleUnknown::InfrequentIfExist) => Ok(categories.infrequent_place()),
+            (None, HandleUnknown::Error) => Err(Unknown),
+        }
+    }
+
     /// Number of output columns.
     #[must_use]
     pub fn width(&self) -> usize {
@@ -102,19 +118,13 @@ impl FittedOneHotEncoder {
         for (j, categories) in self.categories.iter().enumerate() {
             let mut unknown = Vec::new();
             for (row, &value) in x.column(j).iter().enumerate() {
-                let place = match categories.find(value) {
-                    Some(category) => categories.place_of(category),
-                    None if self.handle_unknown == HandleUnknown::InfrequentIfExist => categories.infrequent_place(),
-                    None => {
-                        unknown.push(value);
-                        None
-                    }
-                };
-                if let Some(place) = place {
-                    out.column_mut(first + place)[row] = 1.0;
+                match self.place(j, value) {
+                    Ok(Some(place)) => out.column_mut(first + place)[row] = 1.0,
+                    Ok(None) => {}
+                    Err(Unknown) => unknown.push(value),
                 }
             }
-            if self.handle_unknown == HandleUnknown::Error && !unknown.is_empty() {
+            if !unknown.is_empty() {
                 return Err(unknown_categories(&unknown, j));
             }
             first += categories.width();

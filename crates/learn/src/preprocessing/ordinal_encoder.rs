@@ -136,12 +136,22 @@ impl FittedOrdinalEncoder {
                 return Err(unknown_categories(&unknown, j));
             }
         }
-        let unknown_value = self.unknown_value.unwrap_or(f64::NAN);
-        Ok(x.map_cells(|j, value| match (self.categories[j].find(value), value) {
-            (None, _) => unknown_value,
-            (Some(_), None) => self.encoded_missing_value,
-            (Some(category), Some(_)) => self.code(j, category),
-        }))
+        Ok(x.map_cells(|j, value| self.encoded(j, value).unwrap_or(f64::NAN)))
+    }
+
+    /// The number of one value of column `j`; none for one that was not in the fit, where that is an error.
+    pub(crate) fn encoded(&self, j: usize, value: Option<&str>) -> Option<f64> {
+        match (self.categories[j].find(value), value) {
+            (None, _) => self.unknown_value,
+            (Some(_), None) => Some(self.encoded_missing_value),
+            (Some(category), Some(_)) => Some(self.code(j, category)),
+        }
+    }
+
+    /// Whether a number can be NaN.
+    pub(crate) fn can_miss(&self) -> bool {
+        self.unknown_value.is_some_and(f64::is_nan)
+            || (self.encoded_missing_value.is_nan() && self.categories.iter().any(FittedCategories::with_missing))
     }
 
     /// The number of a text's category. The infrequent ones come last among the groups, after a missing value, whose

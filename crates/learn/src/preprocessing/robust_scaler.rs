@@ -1,6 +1,6 @@
 //! Scaling numbers by median and quantiles, which outliers hardly move.
 
-use super::checks::{Missing, check_fit, check_transform, never_zero};
+use super::checks::{Missing, check_fit, check_lengths, check_transform, never_zero};
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
 use crate::numeric::normal;
@@ -74,7 +74,7 @@ impl FittedRobustScaler {
     /// When the number of columns differs from that of the fit, or a value is infinite.
     pub fn transform(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         check_transform(OWNER, x, self.scale.len(), Missing::Allowed)?;
-        Ok(x.map_cells(|j, value| (value - self.center[j]) / self.scale[j]))
+        Ok(x.map_cells(|j, value| self.scaled(j, value)))
     }
 
     /// The values before scaling.
@@ -84,5 +84,18 @@ impl FittedRobustScaler {
     pub fn inverse_transform(&self, x: &Matrix<f64>) -> Result<Matrix<f64>> {
         check_transform(OWNER, x, self.scale.len(), Missing::Allowed)?;
         Ok(x.map_cells(|j, value| value * self.scale[j] + self.center[j]))
+    }
+    /// Checks what was read from outside, for `n_columns` columns.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when it belongs to another number of columns.
+    pub(crate) fn validate(&self, n_columns: usize) -> Result<()> {
+        check_lengths(&[&self.center, &self.scale], n_columns)
+    }
+
+    /// One value of column `j`, scaled.
+    #[must_use]
+    pub fn scaled(&self, j: usize, value: f64) -> f64 {
+        (value - self.center[j]) / self.scale[j]
     }
 }

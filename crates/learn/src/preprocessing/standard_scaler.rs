@@ -1,7 +1,7 @@
 //! Standardising numbers: mean 0, deviation 1.
 
-use super::checks::{Missing, check_fit, check_transform};
-use crate::error::{Error, Result};
+use super::checks::{Missing, check_fit, check_lengths, check_transform};
+use crate::error::Result;
 use crate::matrix::Matrix;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,7 @@ const OWNER: &str = "StandardScaler";
 /// Subtracts the mean of each column and divides by its deviation. Missing values (NaN) are left out of both and stay
 /// missing; a constant column is only centred.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct StandardScaler {
     /// Whether the mean is subtracted (default true).
     pub with_mean: bool,
@@ -100,13 +101,9 @@ impl FittedStandardScaler {
     /// Checks what was read from outside, for `n_columns` columns.
     ///
     /// # Errors
-    /// [`Error::Format`] when it belongs to another number of columns.
+    /// [`crate::Error::Format`] when it belongs to another number of columns.
     pub(crate) fn validate(&self, n_columns: usize) -> Result<()> {
-        let lengths = [self.mean.len(), self.var.len(), self.scale.len()];
-        if lengths.iter().all(|&length| length == n_columns) {
-            return Ok(());
-        }
-        Err(Error::Format(format!("a scale of {lengths:?} values for {n_columns} columns")))
+        check_lengths(&[&self.mean, &self.var, &self.scale], n_columns)
     }
 
     /// One value of column `j`, scaled.

@@ -4,6 +4,8 @@
 #![expect(clippy::float_cmp, reason = "golden values are compared exactly before any tolerance")]
 
 mod boosting;
+mod column_transformer;
+mod column_transformer_properties;
 mod common;
 mod cross_validation;
 mod forests;

@@ -1,8 +1,10 @@
 //! Pipelines over raw rows: fit, predict, store, refuse.
 
+use crate::common::assert_same_for_any_threads;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use metria_core::{Cell, Labels};
-use metria_learn::pipeline::{Estimator, FittedPipeline, TabularPipeline, engineer_features};
+use metria_learn::pipeline::*;
+use metria_learn::preprocessing::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -24,12 +26,12 @@ fn table(n: usize) -> (RecordBatch, Labels) {
     (RecordBatch::try_from_iter(columns).expect("a table"), Labels::Long(risk))
 }
 
-fn pipeline() -> TabularPipeline {
+fn pipeline() -> Pipeline {
     let mut estimator = Estimator::by_name("random_forest").expect("a forest");
     for (name, value) in [("n_estimators", json!(15)), ("max_depth", json!(6)), ("random_state", json!(1))] {
         estimator.set_param(name, &value).expect("a parameter");
     }
-    TabularPipeline::new(estimator, "risk")
+    Pipeline::default_for(estimator, "risk")
 }
 
 fn fitted() -> (FittedPipeline, RecordBatch) {
@@ -127,7 +129,7 @@ fn bad_targets_are_named() {
     assert!(message(Labels::Long(vec![1; 40])).contains("always 1"));
     assert!(message(Labels::Long((0..40).collect())).contains("different in all 40 rows"));
     assert!(message(Labels::Long(vec![0, 1])).contains("expected 40, got 2"));
-    let leaky = TabularPipeline { target: "age".to_owned(), ..pipeline() };
+    let leaky = Pipeline { target: "age".to_owned(), ..pipeline() };
     let error = leaky.fit(&x, &Labels::Long((0..40).map(|i| i % 2).collect())).unwrap_err().to_string();
     assert!(error.contains("`age` must not be among the features"), "{error}");
 }
@@ -159,12 +161,8 @@ fn a_stored_pipeline_predicts_the_same() {
     assert_eq!(again.target(), "risk");
 }
 
-/// `stored/pipeline_v1.bin` was written by the first version of this program, with the answers beside it.
-#[test]
-fn a_pipeline_of_format_version_1_is_read_and_predicts_as_it_did() {
-    let bytes = include_bytes!("stored/pipeline_v1.bin");
-    let expected: Value = serde_json::from_str(include_str!("stored/pipeline_v1.json")).expect("JSON");
-    let model = FittedPipeline::from_bytes(bytes).expect("readable");
+/// A stored pipeline predicts what the file beside it tells.
+fn assert_answers(model: &FittedPipeline, expected: &Value) {
     assert_eq!(json!(model.feature_names_out()), expected["feature_names_out"]);
     for answer in expected["answers"].as_array().expect("answers") {
         let cell = |value: &Value| match value {
@@ -176,7 +174,118 @@ fn a_pipeline_of_format_version_1_is_read_and_predicts_as_it_did() {
         let row: Vec<Cell<'_>> = answer["row"].as_array().expect("a row").iter().map(cell).collect();
         assert_eq!(json!(model.predict_row(&row).expect("an answer").proba), answer["proba"], "{}", answer["row"]);
     }
-    assert_eq!(model.to_bytes(), bytes, "what is written has not changed either");
+}
+
+/// `stored/pipeline_v1.bin` was written by the first version of this program, with the answers beside it.
+#[test]
+fn a_pipeline_of_format_version_1_is_read_and_predicts_as_it_did() {
+    let bytes = include_bytes!("stored/pipeline_v1.bin");
+    let expected: Value = serde_json::from_str(include_str!("stored/pipeline_v1.json")).expect("JSON");
+    let model = FittedPipeline::from_bytes(bytes).expect("readable");
+    assert_answers(&model, &expected);
+    let again = model.to_bytes();
+    assert_eq!(again[8..12], FORMAT_VERSION.to_le_bytes(), "what is written is always the newest version");
+    let again = FittedPipeline::from_bytes(&again).expect("readable");
+    assert_eq!(again, model);
+    assert_answers(&again, &expected);
+}
+
+/// What `stored/pipeline_v2.bin` holds: every transformer and scaler, fitted on `table(120)`.
+fn every_transformer() -> Pipeline {
+    let numbers = |imputer, scaler| Transformer::Numbers(Numbers { imputer, scaler, scale_on_filled: false });
+    let rare = OneHotEncoder {
+        handle_unknown: HandleUnknown::InfrequentIfExist,
+        max_categories: Some(2),
+        ..OneHotEncoder::default()
+    };
+    let codes = OrdinalEncoder {
+        handle_unknown: HandleUnknownOrdinal::UseEncodedValue,
+        unknown_value: Some(-1.0),
+        encoded_missing_value: Some(-2.0),
+        ..OrdinalEncoder::default()
+    };
+    let transformers = [
+        ("standard", numbers(Imputer::Mean, Scaler::Standard(StandardScaler::default())), "amount"),
+        ("min_max", numbers(Imputer::Median, Scaler::MinMax(MinMaxScaler::default())), "amount"),
+        ("robust", numbers(Imputer::MostFrequent, Scaler::Robust(RobustScaler::default())), "amount"),
+        ("max_abs", numbers(Imputer::Constant(-1.0), Scaler::MaxAbs(MaxAbsScaler::default())), "amount"),
+        ("rare", Transformer::OneHot(rare), "home"),
+        ("codes", Transformer::Ordinal(codes), "home"),
+        ("flag", Transformer::Passthrough, "member"),
+    ];
+    let columns = transformers.map(|(name, transformer, column)| {
+        (name.to_owned(), transformer, ColumnSelector::Names(vec![column.to_owned()]))
+    });
+    Pipeline {
+        columns: ColumnTransformer {
+            transformers: columns.to_vec(),
+            remainder: Remainder::Passthrough,
+            verbose_feature_names_out: true,
+        },
+        ..small()
+    }
+}
+
+/// A pipeline of three little trees.
+fn small() -> Pipeline {
+    let mut small = pipeline();
+    for (name, value) in [("n_estimators", json!(3)), ("max_depth", json!(3))] {
+        small.estimator.set_param(name, &value).expect("a parameter");
+    }
+    small
+}
+
+/// `stored/pipeline_v2.bin` was written when version 2 came, with the answers beside it.
+#[test]
+fn a_pipeline_of_format_version_2_is_read_and_predicts_as_it_did() {
+    let bytes = include_bytes!("stored/pipeline_v2.bin");
+    let expected: Value = serde_json::from_str(include_str!("stored/pipeline_v2.json")).expect("JSON");
+    let model = FittedPipeline::from_bytes(bytes).expect("readable");
+    assert_answers(&model, &expected);
+    assert!(model.to_bytes() == bytes, "what is written has not changed either");
+    let (x, y) = table(120);
+    assert!(every_transformer().fit(&x, &y).expect("a fit").to_bytes() == bytes, "nor has what is learned");
+}
+
+/// A missing value that nothing fills in is refused in every way of asking.
+#[test]
+fn estimators_take_no_missing_values() {
+    let (x, y) = table(120);
+    let as_is = |imputer| Transformer::Numbers(Numbers { imputer, scaler: Scaler::None, scale_on_filled: false });
+    let with = |imputer| Pipeline {
+        columns: ColumnTransformer {
+            transformers: vec![("numbers".to_owned(), as_is(imputer), ColumnSelector::Numeric)],
+            ..ColumnTransformer::default()
+        },
+        ..small()
+    };
+    let error = with(Imputer::None).fit(&x, &y).unwrap_err().to_string();
+    assert!(error.contains("`amount` is missing (NaN) in row 3") && error.contains("choose an imputer"), "{error}");
+    with(Imputer::Median).fit(&x, &y).expect("a fit");
+
+    let whole = x.slice(0, 3);
+    let model = with(Imputer::None).fit(&whole, &Labels::Long(vec![0, 1, 1])).expect("a fit");
+    assert!(model.predict(&x).unwrap_err().to_string().contains("in row 3"));
+    let error = model.predict_row(&[Cell::Missing, Cell::Number(1.0)]).unwrap_err().to_string();
+    assert!(error.contains("`amount` is missing (NaN); the estimator takes none"), "{error}");
+}
+
+#[test]
+fn a_pipeline_without_features_is_refused() {
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["same"; 4]));
+    let x = RecordBatch::try_from_iter([("text", text)]).expect("a table");
+    let first = OneHotEncoder { drop: Some(Drop::First), ..OneHotEncoder::default() };
+    let mut pipeline = small();
+    pipeline.columns.transformers = vec![("texts".to_owned(), Transformer::OneHot(first), ColumnSelector::Categorical)];
+    assert_eq!(pipeline.columns.fit(&x).expect("a fit").transform(&x).expect("nothing").n_columns(), 0);
+    let error = pipeline.fit(&x, &Labels::Long(vec![0, 1, 0, 1])).unwrap_err().to_string();
+    assert!(error.contains("no feature is left to learn `risk` from"), "{error}");
+}
+
+#[test]
+fn the_fit_is_the_same_for_any_number_of_threads() {
+    let (x, y) = table(120);
+    assert_same_for_any_threads(|| every_transformer().fit(&x, &y).expect("a fit").to_bytes());
 }
 
 #[test]
@@ -188,7 +297,7 @@ fn boosting_ends_a_pipeline_too() {
     }
     assert!(estimator.params().contains(&("subsample".to_owned(), json!(1.0))));
     assert_eq!(estimator.name(), "gradient_boosting");
-    let model = TabularPipeline::new(estimator, "risk").fit(&x, &y).expect("a fit");
+    let model = Pipeline::default_for(estimator, "risk").fit(&x, &y).expect("a fit");
     let Labels::Long(truth) = &y else { panic!("whole numbers") };
     let Labels::Long(got) = model.predict(&x).expect("answers") else { panic!("whole numbers") };
     let right = got.iter().zip(truth).filter(|(a, b)| a == b).count();
@@ -217,5 +326,5 @@ fn damage_is_refused_and_never_a_panic() {
     let mut newer = bytes;
     newer[8] = 9;
     let error = FittedPipeline::from_bytes(&newer).unwrap_err().to_string();
-    assert!(error.contains("version 9") && error.contains("up to 1"), "{error}");
+    assert!(error.contains("version 9") && error.contains("up to 2"), "{error}");
 }

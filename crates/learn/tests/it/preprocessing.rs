@@ -5,15 +5,15 @@ use metria_learn::Matrix;
 use metria_learn::preprocessing::*;
 use serde_json::Value;
 
-const EXACT: f64 = 1e-12;
+pub(crate) const EXACT: f64 = 1e-12;
 /// The powers are found by a search, whose steps may differ.
 const SEARCHED: f64 = 1e-6;
 
-fn matrix(value: &Value) -> Matrix<f64> {
+pub(crate) fn matrix(value: &Value) -> Matrix<f64> {
     Matrix::from_rows(&value.as_array().expect("rows").iter().map(floats).collect::<Vec<_>>())
 }
 
-fn assert_matrix(got: &Matrix<f64>, expected: &Value, tolerance: f64, what: &str) {
+pub(crate) fn assert_matrix(got: &Matrix<f64>, expected: &Value, tolerance: f64, what: &str) {
     let expected = matrix(expected);
     assert_eq!((got.n_rows(), got.n_columns()), (expected.n_rows(), expected.n_columns()), "{what}: shape");
     for j in 0..expected.n_columns() {
@@ -158,14 +158,14 @@ fn imputers() {
     }
 }
 
-fn texts(value: &Value) -> Matrix<Option<&str>> {
+pub(crate) fn texts(value: &Value) -> Matrix<Option<&str>> {
     let rows = value.as_array().expect("rows").iter();
     Matrix::from_rows(
         &rows.map(|row| row.as_array().expect("a row").iter().map(Value::as_str).collect()).collect::<Vec<_>>(),
     )
 }
 
-fn names(value: &Value) -> Vec<String> {
+pub(crate) fn names(value: &Value) -> Vec<String> {
     value.as_array().expect("names").iter().map(|name| name.as_str().expect("a name").to_owned()).collect()
 }
 

@@ -1,31 +1,32 @@
 //! Fitting a pipeline on a table.
 
-use super::columns::FittedColumn;
+use super::column_transformer::ColumnTransformer;
 use super::estimator::Estimator;
 use super::fitted::FittedPipeline;
 use crate::error::{Error, Result};
-use arrow_array::{ArrayRef, Float64Array, RecordBatch};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_array::RecordBatch;
 use metria_core::Labels;
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
 /// Most classes that a classifier is fitted on; more is taken for a target that was meant for regression.
 const MAX_CLASSES: usize = 1_000;
 
 /// Preprocessing and an estimator, not fitted yet.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TabularPipeline {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// What becomes of the columns.
+    pub columns: ColumnTransformer,
     /// The estimator at its end.
     pub estimator: Estimator,
     /// Name of the target column, kept with the model.
     pub target: String,
 }
 
-impl TabularPipeline {
-    /// A pipeline that ends in the given estimator.
+impl Pipeline {
+    /// A pipeline that ends in the given estimator, with the default treatment of the columns.
     #[must_use]
-    pub fn new(estimator: Estimator, target: &str) -> Self {
-        Self { estimator, target: target.to_owned() }
+    pub fn default_for(estimator: Estimator, target: &str) -> Self {
+        Self { columns: ColumnTransformer::default(), estimator, target: target.to_owned() }
     }
 
     /// Learns columns and model from a table without its target.
@@ -45,10 +46,13 @@ impl TabularPipeline {
         }
         let (classes, codes) = y.encode();
         self.check_classes(&classes, y.len())?;
-        let columns = fit_columns(x)?;
+        let columns = self.columns.fit(x)?;
+        if columns.n_features_out() == 0 {
+            return Err(Error::Data(format!("no feature is left to learn `{}` from", self.target)));
+        }
         let features = FittedPipeline::features_of(&columns, x)?;
         let estimator = self.estimator.fit(&features, &codes, classes.len())?;
-        Ok(FittedPipeline::new(columns, estimator, classes, &self.target))
+        Ok(FittedPipeline::new(columns, estimator, classes, self.target.clone()))
     }
 
     fn check_classes(&self, classes: &Labels, n_rows: usize) -> Result<()> {
@@ -70,30 +74,11 @@ impl TabularPipeline {
     }
 }
 
-/// Fits every column: numbers first, then texts and booleans, each in table order.
-fn fit_columns(x: &RecordBatch) -> Result<Vec<FittedColumn>> {
-    if x.num_columns() == 0 || x.num_rows() == 0 {
-        return Err(Error::Data(format!(
-            "a pipeline is fitted on at least one column and one row; got {} columns and {} rows",
-            x.num_columns(),
-            x.num_rows()
-        )));
-    }
-    let fields = x.schema_ref().fields().iter().zip(x.columns());
-    fields.map(|(field, array)| FittedColumn::fit(array, field.name())).collect()
-}
-
 /// The features of one table as a table: standardised numbers (sample deviation), then a column of zeros and ones for
 /// each category of the texts and booleans, sorted, none dropped.
 ///
 /// # Errors
 /// When a column cannot be used.
 pub fn engineer_features(df: &RecordBatch) -> Result<RecordBatch> {
-    let columns = fit_columns(df)?;
-    let names = FittedPipeline::names_of(&columns);
-    let values = FittedPipeline::values_of(&columns, df)?;
-    let arrays = (0..names.len()).map(|j| Arc::new(Float64Array::from(values.column(j).to_vec())) as ArrayRef);
-    let fields: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Float64, false)).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect())
-        .map_err(|error| Error::Data(format!("the features do not make a table: {error}")))
+    ColumnTransformer::default().fit(df)?.transform_to_table(df)
 }
