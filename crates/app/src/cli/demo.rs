@@ -123,11 +123,13 @@ impl Demo {
         }
         output::line(format!("served    version {} answered over HTTP:", told.answer["model_version"]));
         for (row, instance) in told.rows.iter().enumerate() {
+            let probabilities = told.answer["probabilities"][row].as_array();
+            let greatest = probabilities.into_iter().flatten().filter_map(Value::as_f64).fold(0.0, f64::max);
             output::line(format!(
                 "          {} -> {} (probability {}), true answer {}",
                 describe(instance),
                 told.answer["predictions"][row],
-                told.answer["probabilities"][row],
+                output::number(greatest),
                 told.truth[row],
             ));
         }

@@ -5,6 +5,7 @@ use super::output::{self, Progress, Usage};
 use anyhow::Result;
 use clap::Args;
 use metria::{Categories, CrossValidation, MLPipeline, ModelSettings, Registration, TrainedModel, TrainingEvent};
+use metria_core::ModelStage;
 use metria_data::{Format, ReadOptions};
 use metria_tracking::GatePolicy;
 use serde_json::{Value, json};
@@ -191,10 +192,11 @@ pub(crate) fn print_scores(trained: &TrainedModel) {
 /// The gate's decision as the user sees it.
 pub(crate) fn print_outcome(outcome: &metria::GateOutcome) {
     let answer = if outcome.decision.passed { "passed" } else { "refused" };
-    output::line(format!(
-        "version   {} of {}, now in {}",
-        outcome.version.version, outcome.version.name, outcome.version.stage
-    ));
+    let stage = match outcome.version.stage {
+        ModelStage::None => "in no stage".to_owned(),
+        stage => format!("now in {stage}"),
+    };
+    output::line(format!("version   {} of {}, {stage}", outcome.version.version, outcome.version.name));
     output::line(format!("gate      {answer}: {}", outcome.decision.reason));
     for check in &outcome.decision.checks {
         let mark = if check.passed { "yes" } else { "NO" };
