@@ -114,6 +114,7 @@ struct Reader {
     /// What columns have been seen to hold so far, so that blocks start with the right type more often than not.
     seen: Vec<AtomicU8>,
     expected_rows: usize,
+    file_bytes: usize,
     block_bytes: usize,
 }
 
@@ -148,7 +149,7 @@ impl Reader {
         let declared = header.names.iter().map(|name| options.types.get(name).map(|&t| t.into())).collect();
         let seen = header.names.iter().map(|_| AtomicU8::default()).collect();
         let block_bytes = options.chunk_bytes.clamp(1, MAX_LINE_BYTES);
-        let mut reader = Self { header, rules, declared, seen, expected_rows: 0, block_bytes };
+        let mut reader = Self { header, rules, declared, seen, expected_rows: 0, file_bytes: length, block_bytes };
         reader.look_ahead(text, length);
         reader
     }
@@ -215,7 +216,7 @@ impl Reader {
     fn pass(&self, plans: Vec<Plan>, input: Input<'_>) -> std::result::Result<Vec<Outcome>, Stop> {
         let position = if let Input::Memory(_) = input { self.header.end } else { 0 };
         let blocks = Blocks::new(input, position, self.rules.dialect, self.block_bytes);
-        let sinks = plans.iter().map(|_| Mutex::new(Sink::new(self.expected_rows))).collect();
+        let sinks = plans.iter().map(|_| Mutex::new(Sink::new(self.expected_rows, self.file_bytes))).collect();
         let pass = Pass { plans, sinks, blocks: Mutex::new(blocks), stop: Mutex::new(None) };
         (0..rayon::current_num_threads()).into_par_iter().for_each(|_| pass.work(self));
         if let Some(stop) = into_inner(pass.stop) {

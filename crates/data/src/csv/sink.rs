@@ -22,6 +22,8 @@ pub(crate) struct Sink {
     nulls: NullBufferBuilder,
     n_rows: usize,
     expected_rows: usize,
+    /// The most bytes of text to reserve room for.
+    most_text: usize,
     seen: Seen,
     /// Whether a quoted marker was taken for a missing value, which it is not in a text column.
     marker_lost: bool,
@@ -52,8 +54,9 @@ pub(crate) enum Outcome {
 }
 
 impl Sink {
-    /// A column of about `expected_rows`; more or fewer cost time or address space, nothing else.
-    pub(crate) fn new(expected_rows: usize) -> Self {
+    /// A column of about `expected_rows` from a file of `file_bytes`; more or fewer cost time or address space, nothing
+    /// else.
+    pub(crate) fn new(expected_rows: usize, file_bytes: usize) -> Self {
         Self {
             next: 0,
             waiting: BTreeMap::new(),
@@ -61,6 +64,7 @@ impl Sink {
             nulls: NullBufferBuilder::new(expected_rows),
             n_rows: 0,
             expected_rows,
+            most_text: file_bytes.min(MAX_TEXT),
             seen: Seen::default(),
             marker_lost: false,
         }
@@ -96,7 +100,7 @@ impl Sink {
             (_, None) => self.nulls.append_n_non_nulls(n),
         }
         if matches!(self.values, Joined::Missing) {
-            self.values = Joined::like(&part.values, self.n_rows, self.expected_rows);
+            self.values = Joined::like(&part.values, self.n_rows, self.expected_rows, self.most_text);
         }
         self.n_rows += n;
         self.values.append(part.values);
@@ -132,7 +136,7 @@ fn buffer<T: arrow_buffer::ArrowNativeType>(mut values: Vec<T>) -> ScalarBuffer<
 
 impl Joined {
     /// `n_missing` missing values and room for more, as the type of `values`.
-    fn like(values: &Values, n_missing: usize, expected_rows: usize) -> Self {
+    fn like(values: &Values, n_missing: usize, expected_rows: usize, most_text: usize) -> Self {
         let room = expected_rows.max(n_missing);
         match values {
             Values::Missing(_) => Self::Missing,
@@ -145,7 +149,8 @@ impl Joined {
             Values::Float(_) => Self::Float(zeros(n_missing, room)),
             Values::Text(ends, bytes) => {
                 let width = bytes.len().div_ceil(ends.len().max(1));
-                Self::Text(zeros(n_missing + 1, room + 1), Vec::with_capacity((width * room).min(MAX_TEXT)))
+                let text = Vec::with_capacity(width.saturating_mul(room).min(most_text));
+                Self::Text(zeros(n_missing + 1, room + 1), text)
             }
         }
     }
