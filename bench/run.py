@@ -27,10 +27,6 @@ import report
 HERE = pathlib.Path(__file__).parent
 CREDIT = HERE.parent / "data" / "german_credit.csv"
 CACHE = HERE / ".cache"
-CSV_WHY = (
-    "Two fifths of the time are the kernel's (page faults and copying): the file is read into memory and every column is "
-    "joined from the parts of its chunks, where Polars maps the file and keeps the parts."
-)
 MODEL_PATH = "/predict/german-credit"
 THREADS = 2
 FOREST = {"n_estimators": 100, "max_depth": 10, "random_state": 42}
@@ -133,7 +129,7 @@ class Bench:
             return entry(f"{title}: {what}", median(ours, key), peers[side], median(results[side], key), unit, **aim)
 
         entries = [
-            compared("fit, CPU", "fit_cpu_s", "s", "sklearn", aim=">= 5x", least=5.0, why=""),
+            compared("fit, CPU", "fit_cpu_s", "s", "sklearn", aim=">= 5x", least=5.0),
             compared("fit, wall", "fit_s", "s", "sklearn"),
             compared("fit, CPU", "fit_cpu_s", "s", "xgboost"),
             compared("fit, wall", "fit_s", "s", "xgboost"),
@@ -209,7 +205,7 @@ class Bench:
             "100 trees, depth at most 10. Metria: `FittedPipeline::predict_row`; scikit-learn: `Pipeline.predict_proba` on a "
             "data frame of one row.",
             "entries": [
-                entry("one prediction, wall", us[0], "scikit-learn", us[1], "µs", aim="<= 7 µs", most=7.0, why="")
+                entry("one prediction, wall", us[0], "scikit-learn", us[1], "µs", aim="<= 7 µs", most=7.0)
             ],
             "same": f"probabilities of all {len(ours):,} rows, to {off:.1e}.",
             "caveats": [
@@ -378,8 +374,8 @@ class Bench:
             "about": f"{n_rows:,} rows, 20 columns ({size:.0f} MiB): whole numbers, decimals, flags, categories, dates as text, "
             "quoted text, missing values. Two threads on each side.",
             "entries": [
-                compared("reading, wall", "wall_s", "s", aim=">= 1x", least=1.0, why=CSV_WHY),
-                compared("reading, CPU", "cpu_s", "s", aim=">= 1x", least=1.0, why=CSV_WHY),
+                compared("reading, wall", "wall_s", "s", aim=">= 1x", least=1.0),
+                compared("reading, CPU", "cpu_s", "s", aim=">= 1x", least=1.0),
                 compared("peak memory of the process", "peak_mb", "MB"),
             ],
             "same": "rows, columns, the sum of every number column and the bytes of every text column.",
