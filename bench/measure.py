@@ -7,8 +7,11 @@ import os
 import pathlib
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+LAUNCH = pathlib.Path(__file__).parent / "launch.py"
 
 
 class Failed(Exception):
@@ -18,28 +21,26 @@ class Failed(Exception):
 def run(command, env=None):
     """Runs a command to its end. Its result is its output, JSON, with CPU seconds (user and system), wall
     seconds and peak memory of the whole process added."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [str(part) for part in command], stdout=out, stderr=errors, env={**os.environ, **(env or {})}
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
+    words = [str(part) for part in command]
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as errors,
+        tempfile.NamedTemporaryFile("r") as taken,
+    ):
+        launcher = [sys.executable, "-I", "-S", LAUNCH, taken.name, *words]
+        code = subprocess.run(launcher, stdout=out, stderr=errors, env={**os.environ, **(env or {})}).returncode
         out.seek(0)
         errors.seek(0)
         text = out.read().decode(errors="replace")
-        if process.returncode != 0 or not text:
-            words = errors.read().decode(errors="replace")[-2_000:]
-            raise Failed(f"{' '.join(map(str, command))[:300]} ended with {process.returncode}:\n{words}")
+        if code != 0 or not text:
+            last = errors.read().decode(errors="replace")[-2_000:]
+            raise Failed(f"{' '.join(words)[:300]} ended with {code}:\n{last}")
+        usage = json.load(taken)
     try:
         result = json.loads(text)
     except ValueError as error:
-        raise Failed(f"{' '.join(map(str, command))[:300]} did not print JSON: {error}") from error
-    result["process_wall_s"] = wall_s
-    result["process_cpu_s"] = usage.ru_utime + usage.ru_stime
-    result["peak_mb"] = usage.ru_maxrss / 1024
-    return result
+        raise Failed(f"{' '.join(words)[:300]} did not print JSON: {error}") from error
+    return {**result, **usage}
 
 
 def free_port():
