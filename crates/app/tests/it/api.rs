@@ -218,12 +218,16 @@ fn metrics_count_what_happened() {
     server.post("/predict/german", body(&rows(3))).ok();
     server.post("/predict/german", "{}").refused(400);
     server.get("/no/such/path").refused(404);
+    for method in ["BREW", "WHEN"] {
+        server.send(method, "/no/such/path", &[], b"").refused(404);
+    }
     let answer = server.get("/metrics");
     assert_eq!(answer.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
     for line in [
         r#"metria_http_requests_total{method="POST",route="/predict/{model}",status="200"} 1"#,
         r#"metria_http_requests_total{method="POST",route="/predict/{model}",status="400"} 1"#,
         r#"metria_http_requests_total{method="GET",route="none",status="404"} 1"#,
+        r#"metria_http_requests_total{method="other",route="none",status="404"} 2"#,
         r#"metria_http_request_duration_seconds_count{route="/predict/{model}"} 2"#,
         r#"metria_prediction_requests_total{model="german"} 1"#,
         r#"metria_prediction_refusals_total{model="german"} 1"#,
