@@ -23,14 +23,16 @@ use crate::writer::{Link, Writer};
 use errors::{backend, unavailable};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use metria_store::{Result, Store};
+use metria_store::{Error, Result, Store};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a commit waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long opening rests before it tries again.
+const RETRY: Duration = Duration::from_millis(10);
 const READERS: u32 = 8;
 
 // What the shared files are compiled with.
@@ -58,6 +60,17 @@ pub(crate) struct SqliteStore {
 impl SqliteStore {
     /// Opens a file, making it when it is not there. `page_limit` is how many pages it may grow to.
     pub(crate) async fn open(path: &Path, page_limit: Option<u32>, options: StoreOptions) -> Result<Self> {
+        let started = Instant::now();
+        loop {
+            match Self::open_once(path, page_limit, options).await {
+                // Turning a new file to the write-ahead log fails at once while another process does the same.
+                Err(Error::Unavailable { .. }) if started.elapsed() < BUSY_TIMEOUT => tokio::time::sleep(RETRY).await,
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn open_once(path: &Path, page_limit: Option<u32>, options: StoreOptions) -> Result<Self> {
         let mut settings = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
