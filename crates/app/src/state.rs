@@ -1,6 +1,7 @@
 //! What every request handler and page can reach.
 
 use crate::http::HttpMetrics;
+use crate::live::Live;
 use metria::Workspace;
 use metria_serving::ModelServer;
 use metria_tracking::Tracking;
@@ -27,6 +28,8 @@ pub(crate) struct Inner {
     pub(crate) max_body_bytes: usize,
     /// What requests did, for Prometheus.
     pub(crate) metrics: HttpMetrics,
+    /// Who watches runs as they go on.
+    pub(crate) live: Live,
     /// How long a client may take to send a request.
     pub(crate) request_timeout: Duration,
 }

@@ -160,6 +160,18 @@ pub struct Run {
     pub inputs: Vec<DatasetInput>,
 }
 
+/// The keys that the runs of an experiment have, each list ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RunKeys {
+    /// Of metrics.
+    pub metrics: Vec<String>,
+    /// Of params.
+    pub params: Vec<String>,
+    /// Of tags.
+    pub tags: Vec<String>,
+}
+
 /// Several writes to one run that become visible and durable together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -208,6 +220,15 @@ pub trait RunStore: Send + Sync {
 
     /// Every measurement of one metric, by (step, timestamp, order of writing). Empty for an unknown run or key.
     async fn metric_history(&self, run_id: &str, key: &str) -> Result<Vec<Metric>>;
+
+    /// The measurements of one metric from a step and timestamp on, those of that place included, at most `limit`, in
+    /// the order of [`Self::metric_history`].
+    async fn metric_history_from(&self, run_id: &str, key: &str, from: (i64, i64), limit: usize)
+    -> Result<Vec<Metric>>;
+
+    /// The first `limit` keys of metrics, params and tags each that the runs of an experiment have, deleted runs
+    /// included. Empty for an unknown experiment. It costs what the keys are, not what the runs are.
+    async fn run_keys(&self, experiment_id: &str, limit: usize) -> Result<RunKeys>;
 
     /// One page of runs. Ties are broken by start time descending, then run id ascending;
     /// runs without the key come last in either direction, and a metric that is NaN counts as none there.

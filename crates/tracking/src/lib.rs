@@ -11,17 +11,21 @@ mod experiments;
 mod gates;
 mod models;
 mod names;
+mod observer;
 mod runs;
 pub mod search;
 mod select;
+mod series;
 
 pub use compare::{ComparedRow, RunComparison, VersionComparison, VersionSide};
 pub use error::{Error, Result};
 pub use experiments::CreateExperiment;
 pub use gates::GatePolicy;
 pub use models::{ModelDetails, RegisterVersion};
+pub use observer::RunObserver;
 pub use runs::{CreateRun, SearchRuns};
 pub use select::Search;
+pub use series::{Series, USUAL_POINTS};
 
 use metria_store::Store;
 use std::sync::Arc;
@@ -31,13 +35,14 @@ use std::sync::Arc;
 pub struct Tracking {
     store: Arc<dyn Store>,
     artifact_root: Arc<str>,
+    observer: observer::Place,
 }
 
 impl Tracking {
     /// Services over a store, with artifacts below a root URI.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, artifact_root: &str) -> Self {
-        Self { store, artifact_root: artifact_root.trim_end_matches('/').into() }
+        Self { store, artifact_root: artifact_root.trim_end_matches('/').into(), observer: Arc::default() }
     }
 
     /// Answers when the store can be reached.

@@ -105,7 +105,7 @@ impl Tracking {
     /// # Errors
     /// When there is none or it is deleted.
     pub async fn finish_run(&self, run_id: &str, status: RunStatus) -> Result<RunInfo> {
-        Ok(self.store.update_run(run_id, Some(status), Some(now_ms()), None).await?)
+        self.update_run(run_id, Some(status), Some(now_ms()), None).await
     }
 
     /// Changes what is `Some`.
@@ -122,7 +122,9 @@ impl Tracking {
         if let Some(name) = &run_name {
             check_display_name("run name", name)?;
         }
-        Ok(self.store.update_run(run_id, status, end_time_ms, run_name).await?)
+        let info = self.store.update_run(run_id, status, end_time_ms, run_name).await?;
+        self.tell(run_id);
+        Ok(info)
     }
 
     /// Writes metrics, params, tags and inputs together.
@@ -141,7 +143,9 @@ impl Tracking {
             let what = format!("characters in the value of the param `{}`", param.key);
             check_count(&what, PARAM_LENGTH, param.value.chars().count())?;
         }
-        Ok(self.store.log_batch(run_id, batch).await?)
+        self.store.log_batch(run_id, batch).await?;
+        self.tell(run_id);
+        Ok(())
     }
 
     /// Every measurement of one metric.
@@ -179,7 +183,9 @@ impl Tracking {
     /// # Errors
     /// When there is none.
     pub async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle) -> Result<()> {
-        Ok(self.store.set_run_lifecycle(run_id, lifecycle, now_ms()).await?)
+        self.store.set_run_lifecycle(run_id, lifecycle, now_ms()).await?;
+        self.tell(run_id);
+        Ok(())
     }
 
     /// Removes a tag.
@@ -187,7 +193,9 @@ impl Tracking {
     /// # Errors
     /// When the run or the tag is not there.
     pub async fn delete_run_tag(&self, run_id: &str, key: &str) -> Result<()> {
-        Ok(self.store.delete_run_tag(run_id, key).await?)
+        self.store.delete_run_tag(run_id, key).await?;
+        self.tell(run_id);
+        Ok(())
     }
 }
 

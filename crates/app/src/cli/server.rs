@@ -3,6 +3,7 @@
 use super::{Context, output};
 use crate::config::Config;
 use crate::http::{HttpMetrics, connections};
+use crate::live::Live;
 use crate::state::{AppState, Inner};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -71,6 +72,7 @@ impl Server {
 pub(super) struct Serving {
     /// Where it listens.
     pub(super) address: SocketAddr,
+    live: Live,
     stop: tokio::sync::oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -83,19 +85,21 @@ impl Serving {
         let address = listener.local_addr()?;
         let limits = ServerLimits { max_instances: config.max_instances, max_in_flight: config.max_in_flight };
         let server = workspace.model_server(limits)?;
+        let live = Live::new(&workspace.tracking);
         let state = AppState::new(Inner {
             workspace: workspace.clone(),
             metrics: HttpMetrics::new(server.clone()),
             server,
             bind: address,
             allowed_hosts: config.allowed_hosts.clone(),
+            live: live.clone(),
             max_body_bytes: config.max_body_bytes,
             request_timeout: config.request_timeout,
         });
         let router = crate::http::router(state);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(connections::serve(listener, router, stopped, config.request_timeout));
-        Ok(Self { address, stop, task })
+        Ok(Self { address, live, stop, task })
     }
 
     /// Serves until the signal, then stops taking connections and lets what is under way end. A second signal ends at
@@ -114,6 +118,8 @@ impl Serving {
 
     /// Stops taking connections and lets what is under way end, within a deadline.
     pub(super) async fn stop(self) -> Result<()> {
+        // Pages that watch a run would wait for ever.
+        self.live.stop();
         let _ = self.stop.send(());
         match tokio::time::timeout(DRAIN_DEADLINE, self.task).await {
             Ok(ended) => Ok(ended?),

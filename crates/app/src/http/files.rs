@@ -57,6 +57,8 @@ fn file_headers(name: &str) -> HeaderMap {
         "json" => ("application/json", true),
         "png" => ("image/png", true),
         "jpg" | "jpeg" => ("image/jpeg", true),
+        "gif" => ("image/gif", true),
+        "webp" => ("image/webp", true),
         "svg" => ("image/svg+xml", true),
         "txt" | "log" | "csv" | "md" | "yaml" | "yml" | "toml" | "py" | "rs" | "html" => {
             ("text/plain; charset=utf-8", true)

@@ -14,6 +14,7 @@ pub(crate) use api::MOST_COMPARED;
 pub(crate) use error::HttpError;
 pub(crate) use extract::{Path, Query};
 pub(crate) use metrics::HttpMetrics;
+pub(crate) use security::framing_policy;
 
 use crate::state::AppState;
 use crate::ui;

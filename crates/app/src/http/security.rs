@@ -66,19 +66,24 @@ fn host_name(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
+/// What the pages of ours may load and run. Plotly places its labels by style attributes, and adds an empty style element
+/// (the hash is that of nothing) to put rules in by script.
+const POLICY: &str = "default-src 'none'; script-src 'self'; \
+    style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; style-src-attr 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The same for a page that shows others of this server in frames.
+pub(crate) fn framing_policy() -> HeaderValue {
+    let policy = format!("{POLICY}; frame-src 'self'");
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
 fn mark(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            // Plotly places its labels by style attributes, and adds an empty style element (the hash is that of nothing)
-            // to put rules in by script.
-            "default-src 'none'; script-src 'self'; \
-             style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; style-src-attr 'unsafe-inline'; \
-             img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

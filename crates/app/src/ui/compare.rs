@@ -1,6 +1,6 @@
 //! Runs side by side.
 
-use super::format::{Number, segment};
+use super::format::Number;
 use super::page::{PageResult, render};
 use crate::http::{HttpError, MOST_COMPARED, Query};
 use crate::state::AppState;
@@ -8,27 +8,24 @@ use askama::Template;
 use axum::extract::State;
 use metria_core::ErrorKind;
 use metria_store::RunInfo;
-use metria_tracking::{ComparedRow, RunComparison};
+use metria_tracking::ComparedRow;
+use std::collections::BTreeSet;
+
+/// Runs that are asked which metrics are lines.
+const ASKED: usize = 10;
 
 #[derive(Template)]
 #[template(path = "compare.html")]
 struct ComparePage {
-    runs: Vec<RunInfo>,
     metrics: Vec<ComparedRow<Number>>,
     params: Vec<ComparedRow<String>>,
-    charts: Vec<Chart>,
+    lines: Vec<String>,
+    runs: Vec<RunInfo>,
+    /// Ids and names of the runs, for the scripts.
+    listed: String,
 }
 
-/// One metric of every run over its steps.
-struct Chart {
-    title: String,
-    /// Addresses of the histories, separated by spaces.
-    sources: String,
-    /// Names of the runs as a JSON list, in the same order.
-    names: String,
-}
-
-/// `GET /runs/compare?run=ID&run=ID`.
+/// `GET /runs/compare?run=ID&run=ID`; what else the address holds is for the charts.
 pub(super) async fn page(State(state): State<AppState>, Query(pairs): Query<Vec<(String, String)>>) -> PageResult {
     let run_ids: Vec<String> = pairs.into_iter().filter(|(name, _)| name == "run").map(|(_, id)| id).collect();
     if run_ids.is_empty() || run_ids.len() > MOST_COMPARED {
@@ -36,37 +33,28 @@ pub(super) async fn page(State(state): State<AppState>, Query(pairs): Query<Vec<
         return Err(HttpError::new(ErrorKind::InvalidInput, message).into());
     }
     let comparison = state.tracking().compare_runs(&run_ids).await?;
+    let mut lines = BTreeSet::new();
+    for run_id in run_ids.iter().take(ASKED) {
+        let run = state.tracking().get_run(run_id).await?;
+        lines.extend(run.metrics.into_iter().filter(|metric| metric.step != 0).map(|metric| metric.key));
+    }
+    let listed = comparison.runs.iter().map(|run| serde_json::json!({"id": run.run_id, "name": run.run_name}));
+    let number = |row: ComparedRow<f64>| ComparedRow {
+        values: row.values.into_iter().map(|value| value.map(Number)).collect(),
+        key: row.key,
+        differs: row.differs,
+    };
     render(&ComparePage {
-        charts: charts(&comparison),
+        listed: serde_json::Value::from_iter(listed).to_string(),
+        metrics: differing_first(comparison.metrics.into_iter().map(number).collect()),
+        params: differing_first(comparison.params),
+        lines: lines.into_iter().collect(),
         runs: comparison.runs,
-        metrics: comparison
-            .metrics
-            .into_iter()
-            .map(|row| ComparedRow {
-                values: row.values.into_iter().map(|value| value.map(Number)).collect(),
-                key: row.key,
-                differs: row.differs,
-            })
-            .collect(),
-        params: comparison.params,
     })
 }
 
-/// Metrics by fold or step; the others have nothing to draw over.
-fn charts(comparison: &RunComparison) -> Vec<Chart> {
-    let names: Vec<&str> = comparison.runs.iter().map(|run| run.run_name.as_str()).collect();
-    let names = serde_json::Value::from(names).to_string();
-    comparison
-        .metrics
-        .iter()
-        .filter(|row| row.key.starts_with("fold_"))
-        .map(|row| {
-            let source = |run: &RunInfo| format!("/api/v1/runs/{}/metrics/{}", run.run_id, segment(&row.key));
-            Chart {
-                title: row.key.clone(),
-                sources: comparison.runs.iter().map(source).collect::<Vec<_>>().join(" "),
-                names: names.clone(),
-            }
-        })
-        .collect()
+fn differing_first<T>(mut rows: Vec<ComparedRow<T>>) -> Vec<ComparedRow<T>> {
+    // The sort is stable: within both parts the keys stay in order.
+    rows.sort_by_key(|row| !row.differs);
+    rows
 }

@@ -2,14 +2,24 @@
 
 use super::format::Moment;
 use super::page::{PageResult, render};
+use crate::http::Query;
 use crate::state::AppState;
 use askama::Template;
 use axum::extract::State;
 use metria_store::Lifecycle;
+use serde::Deserialize;
+
+/// Which ones are listed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    lifecycle: Option<Lifecycle>,
+}
 
 #[derive(Template)]
 #[template(path = "experiments.html")]
 struct ExperimentsPage {
+    deleted: bool,
     rows: Vec<Row>,
 }
 
@@ -21,8 +31,9 @@ struct Row {
 }
 
 /// `GET /experiments`.
-pub(super) async fn page(State(state): State<AppState>) -> PageResult {
-    let experiments = state.tracking().list_experiments(Some(Lifecycle::Active)).await?;
+pub(super) async fn page(State(state): State<AppState>, Query(asked): Query<Asked>) -> PageResult {
+    let lifecycle = asked.lifecycle.unwrap_or_default();
+    let experiments = state.tracking().list_experiments(Some(lifecycle)).await?;
     let rows = experiments
         .into_iter()
         .map(|experiment| Row {
@@ -32,5 +43,5 @@ pub(super) async fn page(State(state): State<AppState>) -> PageResult {
             name: experiment.name,
         })
         .collect();
-    render(&ExperimentsPage { rows })
+    render(&ExperimentsPage { deleted: lifecycle == Lifecycle::Deleted, rows })
 }

@@ -1,13 +1,14 @@
 //! Registered models, and one with its versions, stages and the gate's reasons.
 
 use super::format::{Moment, Number, segment};
+use super::markdown;
 use super::page::{PageResult, render};
 use crate::http::Path;
 use crate::state::AppState;
 use askama::Template;
 use axum::extract::State;
 use metria_core::ModelStage;
-use metria_store::{GateDecision, ModelVersion, StageTransition};
+use metria_store::{GateDecision, ModelVersion, StageTransition, Tag};
 use metria_tracking::ModelDetails;
 
 #[derive(Template)]
@@ -45,7 +46,14 @@ pub(super) async fn list(State(state): State<AppState>) -> PageResult {
 #[template(path = "model.html")]
 struct ModelPage {
     name: String,
+    /// Where the API has it.
+    api: String,
+    url: String,
+    note: Option<markdown::Rendered>,
     description: String,
+    note_api: String,
+    tags: Vec<Tag>,
+    can_go_back: bool,
     versions: Vec<VersionRow>,
     decisions: Vec<Decision>,
     transitions: Vec<Transition>,
@@ -53,8 +61,24 @@ struct ModelPage {
 
 struct VersionRow {
     version: ModelVersion,
-    aliases: String,
+    aliases: Vec<Alias>,
     registered: Moment,
+    note: Option<markdown::Rendered>,
+}
+
+struct Alias {
+    name: String,
+    /// Where the API has it.
+    api: String,
+}
+
+impl VersionRow {
+    /// The stages it can go to.
+    fn others(&self) -> impl Iterator<Item = &'static str> {
+        let stages = [ModelStage::Staging, ModelStage::Production, ModelStage::Archived, ModelStage::None];
+        let stage = self.version.stage;
+        stages.into_iter().filter(move |other| *other != stage).map(ModelStage::as_str)
+    }
 }
 
 struct Decision {
@@ -78,10 +102,17 @@ struct Transition {
 impl ModelPage {
     fn new(details: ModelDetails) -> Self {
         let aliases = &details.model.aliases;
+        let api = format!("/api/v1/models/{}", segment(&details.model.name));
+        let production = |stage: &ModelStage| *stage == ModelStage::Production;
+        let present = details.versions.iter().find(|version| production(&version.stage)).map(|version| version.version);
+        let before =
+            |transition: &StageTransition| production(&transition.to_stage) && Some(transition.version) != present;
         let version = |version: ModelVersion| {
-            let names = aliases.iter().filter(|(_, to)| *to == version.version).map(|(alias, _)| alias.as_str());
+            let names = aliases.iter().filter(|(_, to)| *to == version.version).map(|(name, _)| name);
+            let alias = |name: &String| Alias { name: name.clone(), api: format!("{api}/aliases/{}", segment(name)) };
             VersionRow {
-                aliases: names.collect::<Vec<_>>().join(", "),
+                aliases: names.map(alias).collect(),
+                note: shown(&version.description),
                 registered: Moment::new(version.creation_time_ms),
                 version,
             }
@@ -100,6 +131,7 @@ impl ModelPage {
                 .collect(),
             decision,
         };
+        let can_go_back = details.transitions.iter().any(before);
         Self {
             versions: details.versions.into_iter().map(version).collect(),
             decisions: details.decisions.into_iter().map(decision).collect(),
@@ -108,10 +140,21 @@ impl ModelPage {
                 .into_iter()
                 .map(|transition| Transition { time: Moment::new(transition.time_ms), transition })
                 .collect(),
+            can_go_back,
+            note: shown(&details.model.description),
+            tags: details.model.tags,
+            url: format!("/models/{}", segment(&details.model.name)),
+            note_api: format!("PATCH {api}"),
+            api: api.clone(),
             name: details.model.name,
             description: details.model.description,
         }
     }
+}
+
+/// A description as Markdown; nothing when there is none.
+fn shown(description: &str) -> Option<markdown::Rendered> {
+    (!description.trim().is_empty()).then(|| markdown::render(description))
 }
 
 /// `GET /models/{name}`.

@@ -1,30 +1,41 @@
-//! One run: what it was given, what it measured, what it left behind.
+//! One run: what it was given, what it measured, what it left behind; live while it goes on.
 
 use super::format::{Moment, Number, duration, segment, segments, size};
+use super::markdown;
 use super::page::{PageResult, render};
+use super::tags::{ERROR, NOTE, editable, note};
 use crate::http::{HttpError, Path};
 use crate::state::AppState;
 use askama::Template;
 use axum::extract::State;
-use metria_store::{DatasetInput, Param, Run, Tag};
+use metria_store::{DatasetInput, Lifecycle, Param, Run, RunStatus, Tag};
 
 /// Most files that are listed.
 const MOST_FILES: usize = 500;
+/// Metrics of the machine begin so, by MLflow's name.
+const SYSTEM: &str = "system/";
 
 #[derive(Template)]
 #[template(path = "run.html")]
 struct RunPage {
-    run: Run,
     experiment: String,
     started: Moment,
     ended: Option<Moment>,
     duration: String,
+    live: bool,
+    deleted: bool,
     failure: Option<String>,
-    facts: Vec<Tag>,
+    note: Option<markdown::Rendered>,
+    note_text: String,
+    note_api: String,
+    tags: Vec<Tag>,
     metrics: Vec<MetricRow>,
-    charts: Vec<Chart>,
+    pictures: Vec<Picture>,
+    lines: Vec<String>,
+    system_lines: Vec<String>,
     files: Vec<FileRow>,
     more_files: bool,
+    run: Run,
 }
 
 struct MetricRow {
@@ -33,10 +44,10 @@ struct MetricRow {
     step: i64,
 }
 
-/// A chart that a script draws from data of the API.
-struct Chart {
+/// A chart of the evaluation, drawn by a script from a file of the run.
+struct Picture {
     kind: &'static str,
-    title: String,
+    title: &'static str,
     source: String,
     /// A picture for those without scripts.
     picture: Option<String>,
@@ -44,7 +55,10 @@ struct Chart {
 
 struct FileRow {
     path: String,
+    /// Where its content is.
     url: String,
+    /// The page that shows it.
+    page: String,
     size: String,
 }
 
@@ -63,43 +77,46 @@ pub(super) async fn page(State(state): State<AppState>, Path(run_id): Path<Strin
     let run = state.tracking().get_run(&run_id).await?;
     let experiment = state.tracking().get_experiment(&run.info.experiment_id).await?.name;
     let (files, more_files) = files(&state, &run_id).await?;
-    let (failures, facts) = run.tags.iter().cloned().partition::<Vec<_>, _>(|tag| tag.key == "metria.error");
+    let deleted = run.info.lifecycle == Lifecycle::Deleted;
+    let lines = run.metrics.iter().filter(|metric| metric.step != 0).map(|metric| metric.key.clone());
+    let (system_lines, lines) = lines.partition(|key| key.starts_with(SYSTEM));
     render(&RunPage {
         experiment,
         started: Moment::new(run.info.start_time_ms),
         ended: run.info.end_time_ms.map(Moment::new),
         duration: duration(&run.info),
-        failure: failures.into_iter().next().map(|tag| tag.value),
-        facts,
+        live: !deleted && matches!(run.info.status, RunStatus::Running | RunStatus::Scheduled),
+        deleted,
+        failure: run.tags.iter().find(|tag| tag.key == ERROR).map(|tag| tag.value.clone()),
+        note: note(&run.tags).map(markdown::render),
+        note_text: note(&run.tags).unwrap_or_default().to_owned(),
+        note_api: format!("POST /api/v1/runs/{}/log", segment(&run_id)),
+        tags: editable(&run.tags),
         metrics: run
             .metrics
             .iter()
             .map(|metric| MetricRow { key: metric.key.clone(), value: Number(metric.value), step: metric.step })
             .collect(),
-        charts: charts(&run, &files),
+        pictures: pictures(&files),
+        lines,
+        system_lines,
         files,
         more_files,
         run,
     })
 }
 
-/// The evaluation's pictures, then a line for each metric that has more than one step.
-fn charts(run: &Run, files: &[FileRow]) -> Vec<Chart> {
+/// The evaluation's pictures.
+fn pictures(files: &[FileRow]) -> Vec<Picture> {
     let url = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.url.clone());
     let evaluation = [
         ("roc", "ROC curve", "evaluation/roc_curve.json", "evaluation/roc_curve.svg"),
         ("confusion", "Confusion matrix", "evaluation/confusion_matrix.json", "evaluation/confusion_matrix.svg"),
     ];
     let pictures = evaluation.into_iter().filter_map(|(kind, title, data, picture)| {
-        Some(Chart { kind, title: title.to_owned(), source: url(data)?, picture: url(picture) })
+        Some(Picture { kind, title, source: url(data)?, picture: url(picture) })
     });
-    let lines = run.metrics.iter().filter(|metric| metric.step != 0).map(|metric| Chart {
-        kind: "history",
-        title: metric.key.clone(),
-        source: format!("/api/v1/runs/{}/metrics/{}", run.info.run_id, segment(&metric.key)),
-        picture: None,
-    });
-    pictures.chain(lines).collect()
+    pictures.collect()
 }
 
 /// Every file, folder by folder, up to a limit; and whether there are more.
@@ -113,8 +130,12 @@ async fn files(state: &AppState, run_id: &str) -> Result<(Vec<FileRow>, bool), H
             } else if files.len() == MOST_FILES {
                 return Ok((files, true));
             } else {
-                let url = format!("/api/v1/runs/{run_id}/artifacts/{}", segments(&entry.path));
-                files.push(FileRow { url, size: size(entry.size_bytes), path: entry.path });
+                files.push(FileRow {
+                    url: format!("/api/v1/runs/{}/artifacts/{}", segment(run_id), segments(&entry.path)),
+                    page: format!("/runs/{}/files/{}", segment(run_id), segments(&entry.path)),
+                    size: size(entry.size_bytes),
+                    path: entry.path,
+                });
             }
         }
     }

@@ -1,127 +1,56 @@
-//! The runs of an experiment as a table: filtered, sorted, with the columns that somebody chose.
+//! The runs of an experiment as a table: filtered, sorted, with the columns that somebody chose. The first rows come with
+//! the page; a script brings the others as one scrolls.
 
-use super::format::{Moment, Number, duration};
+use super::format::{Moment, Number, duration, segment};
+use super::markdown;
 use super::page::{PageResult, render};
-use crate::http::{HttpError, Path, Query};
+use super::tags::{NOTE, editable, note};
+use super::view::{Head, SAVED, View};
+use crate::http::{Path, Query};
 use crate::state::AppState;
 use askama::Template;
 use axum::extract::State;
-use form_urlencoded::Serializer;
-use metria_core::ErrorKind;
-use metria_store::{Page, Run};
+use metria_store::{Experiment, Lifecycle, Page, Run, RunKeys, Tag};
 use metria_tracking::SearchRuns;
 use std::collections::BTreeSet;
 
-/// Runs on a page.
+/// Runs that come with the page.
 const PAGE: usize = 50;
+/// Most columns to choose from.
+const MOST_CHOICES: usize = 600;
 /// Columns that are shown when nobody chose, as far as there are any.
 const USUAL: [&str; 4] = ["metrics.accuracy", "metrics.f1_score", "metrics.roc_auc", "params.estimator"];
+/// Where there are none of them: so many metrics and params.
+const FIRST_METRICS: usize = 4;
+const FIRST_PARAMS: usize = 3;
 /// Columns that can be sorted by besides metrics, params and tags.
 const ATTRIBUTES: [(&str, &str); 3] = [("run_name", "Run"), ("status", "Status"), ("start_time", "Started")];
-
-/// What the address asks for.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct View {
-    filter: String,
-    sort: String,
-    ascending: bool,
-    /// Columns such as `metrics.accuracy`; `None` when nobody chose.
-    columns: Option<Vec<String>>,
-    page_token: Option<String>,
-}
-
-impl View {
-    fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self, HttpError> {
-        let mut view = Self::default();
-        for (name, value) in pairs {
-            match name.as_str() {
-                "filter" => view.filter = value,
-                "sort" => view.sort = value,
-                "direction" => view.ascending = value == "asc",
-                "columns" => drop(view.columns.get_or_insert_default()),
-                "column" => view.columns.get_or_insert_default().push(value),
-                "page" => view.page_token = Some(value),
-                other => {
-                    let known = "filter, sort, direction, columns, column, page";
-                    let message = format!("unknown parameter `{other}`; known are {known}");
-                    return Err(HttpError::new(ErrorKind::InvalidInput, message));
-                }
-            }
-        }
-        Ok(view)
-    }
-
-    /// The address that asks for this view.
-    fn url(&self) -> String {
-        let mut query = Serializer::new(String::from("?"));
-        if !self.filter.is_empty() {
-            query.append_pair("filter", &self.filter);
-        }
-        if !self.sort.is_empty() {
-            query.append_pair("sort", &self.sort).append_pair("direction", if self.ascending { "asc" } else { "desc" });
-        }
-        if let Some(columns) = &self.columns {
-            query.append_pair("columns", "chosen");
-            for column in columns {
-                query.append_pair("column", column);
-            }
-        }
-        if let Some(token) = &self.page_token {
-            query.append_pair("page", token);
-        }
-        query.finish()
-    }
-
-    /// The order in MLflow's language.
-    fn order_by(&self) -> Vec<String> {
-        if self.sort.is_empty() {
-            return Vec::new();
-        }
-        let direction = if self.ascending { "ASC" } else { "DESC" };
-        let key = match self.sort.split_once('.') {
-            Some((entity, key)) if key.contains('`') => format!("{entity}.\"{key}\""),
-            Some((entity, key)) => format!("{entity}.`{key}`"),
-            None => self.sort.clone(),
-        };
-        vec![format!("{key} {direction}")]
-    }
-
-    fn head(&self, key: &str, label: &str) -> Head {
-        let sorted = self.sort == key;
-        let next = Self {
-            sort: key.to_owned(),
-            // The first click shows the greatest first, the second the smallest.
-            ascending: sorted && !self.ascending,
-            page_token: None,
-            ..self.clone()
-        };
-        let mark = match (sorted, self.ascending) {
-            (false, _) => "",
-            (true, true) => "ascending",
-            (true, false) => "descending",
-        };
-        Head { label: label.to_owned(), url: next.url(), mark }
-    }
-}
 
 #[derive(Template)]
 #[template(path = "runs.html")]
 struct RunsPage {
-    experiment: String,
+    experiment: Experiment,
+    deleted_experiment: bool,
     view: View,
+    views: Vec<SavedView>,
+    note: Option<markdown::Rendered>,
+    note_text: String,
+    note_api: String,
+    tags: Vec<Tag>,
     problem: Option<String>,
     heads: Vec<Head>,
     choices: Vec<Choice>,
     rows: Vec<Row>,
     first_url: Option<String>,
     next_url: Option<String>,
+    next_token: String,
 }
 
-struct Head {
-    label: String,
+struct SavedView {
+    name: String,
+    key: String,
     url: String,
-    /// `ascending`, `descending` or nothing, as `aria-sort` says it.
-    mark: &'static str,
+    current: bool,
 }
 
 struct Choice {
@@ -152,13 +81,27 @@ pub(super) async fn page(
 ) -> PageResult {
     let view = View::from_pairs(pairs)?;
     let experiment = state.tracking().get_experiment(&experiment_id).await?;
+    show(&state, experiment, view, None).await
+}
+
+/// `GET /experiments/{experiment_id}/views/{name}`: a saved view.
+pub(super) async fn saved(
+    State(state): State<AppState>,
+    Path((experiment_id, name)): Path<(String, String)>,
+) -> PageResult {
+    let experiment = state.tracking().get_experiment(&experiment_id).await?;
+    let view = View::saved(&experiment.tags, &name)?;
+    show(&state, experiment, view, Some(&name)).await
+}
+
+async fn show(state: &AppState, experiment: Experiment, view: View, current: Option<&str>) -> PageResult {
     let search = SearchRuns {
-        experiment_ids: vec![experiment_id],
+        experiment_ids: vec![experiment.experiment_id.clone()],
         filter: view.filter.clone(),
         order_by: view.order_by(),
         max_results: PAGE,
         page_token: view.page_token.clone(),
-        ..SearchRuns::default()
+        lifecycle: Some(view.lifecycle()),
     };
     // A filter that cannot be read is said beside the filter, which stays to be mended.
     let (found, problem) = match state.tracking().search_runs(&search).await {
@@ -168,41 +111,68 @@ pub(super) async fn page(
         }
         Err(error) => return Err(error.into()),
     };
-    let known = known_columns(&found.items);
-    let shown: Vec<String> = match &view.columns {
-        Some(columns) => columns.clone(),
-        None => USUAL.iter().filter(|column| known.contains(**column)).map(|column| (*column).to_owned()).collect(),
-    };
-    let heads = ATTRIBUTES.iter().map(|(key, label)| view.head(key, label));
-    let heads = heads.chain(shown.iter().map(|column| view.head(column, short(column)))).collect();
-    let first_url = view.page_token.is_some().then(|| View { page_token: None, ..view.clone() }.url());
-    let next_url = found.next_page_token.map(|token| View { page_token: Some(token), ..view.clone() }.url());
-    let choices = known.iter().chain(shown.iter()).collect::<BTreeSet<_>>().into_iter();
+    let known = columns(&state.tracking().run_keys(&experiment.experiment_id).await?);
+    let shown = view.columns.clone().unwrap_or_else(|| usual(&known));
+    let path = format!("/experiments/{}", segment(&experiment.experiment_id));
+    let heads = ATTRIBUTES.iter().map(|(key, label)| view.head(&path, key, label));
+    let heads = heads.chain(shown.iter().map(|column| view.head(&path, column, short(column)))).collect();
+    let first_url = view.page_token.is_some().then(|| View { page_token: None, ..view.clone() }.url(&path));
+    let next_token = found.next_page_token.clone().unwrap_or_default();
+    let next_url = found.next_page_token.map(|token| View { page_token: Some(token), ..view.clone() }.url(&path));
+    let choices = shown.iter().chain(&known).take(MOST_CHOICES).collect::<BTreeSet<_>>().into_iter();
     render(&RunsPage {
-        experiment: experiment.name,
         problem,
         heads,
         choices: choices.map(|column| Choice { column: column.clone(), chosen: shown.contains(column) }).collect(),
         rows: found.items.iter().map(|run| row(run, &shown)).collect(),
         first_url,
         next_url,
+        next_token,
+        views: saved_views(&experiment, &path, current),
+        note: note(&experiment.tags).map(markdown::render),
+        note_text: note(&experiment.tags).unwrap_or_default().to_owned(),
+        note_api: format!("POST /api/v1/experiments/{}/tags", segment(&experiment.experiment_id)),
+        tags: editable(&experiment.tags),
+        deleted_experiment: experiment.lifecycle == Lifecycle::Deleted,
+        experiment,
         view,
     })
+}
+
+fn saved_views(experiment: &Experiment, path: &str, current: Option<&str>) -> Vec<SavedView> {
+    let named = experiment.tags.iter().filter_map(|tag| Some((tag, tag.key.strip_prefix(SAVED)?)));
+    named
+        .map(|(tag, name)| SavedView {
+            name: name.to_owned(),
+            key: tag.key.clone(),
+            url: format!("{path}/views/{}", segment(name)),
+            current: current == Some(name),
+        })
+        .collect()
+}
+
+/// Everything that can be a column, metrics first.
+fn columns(keys: &RunKeys) -> Vec<String> {
+    let with = |entity: &'static str, keys: &[String]| -> Vec<String> {
+        keys.iter().map(|key| format!("{entity}.{key}")).collect()
+    };
+    [with("metrics", &keys.metrics), with("params", &keys.params), with("tags", &keys.tags)].concat()
+}
+
+/// The columns that are shown when nobody chose.
+fn usual(known: &[String]) -> Vec<String> {
+    let usual: Vec<String> =
+        USUAL.iter().filter(|usual| known.iter().any(|column| column == *usual)).map(|c| (*c).to_owned()).collect();
+    if !usual.is_empty() {
+        return usual;
+    }
+    let first = |entity: &'static str, n: usize| known.iter().filter(move |column| column.starts_with(entity)).take(n);
+    first("metrics.", FIRST_METRICS).chain(first("params.", FIRST_PARAMS)).cloned().collect()
 }
 
 /// A column without its entity, unless that would hide what it is.
 fn short(column: &str) -> &str {
     column.strip_prefix("metrics.").or_else(|| column.strip_prefix("params.")).unwrap_or(column)
-}
-
-fn known_columns(runs: &[Run]) -> BTreeSet<String> {
-    let mut known = BTreeSet::new();
-    for run in runs {
-        known.extend(run.metrics.iter().map(|metric| format!("metrics.{}", metric.key)));
-        known.extend(run.params.iter().map(|param| format!("params.{}", param.key)));
-        known.extend(run.tags.iter().map(|tag| format!("tags.{}", tag.key)));
-    }
-    known
 }
 
 fn row(run: &Run, columns: &[String]) -> Row {
@@ -240,26 +210,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn views_survive_their_address() {
-        let view = View {
-            filter: "metrics.a > 1 AND tags.`b&c` = 'd e'".to_owned(),
-            sort: "metrics.odd key".to_owned(),
-            ascending: true,
-            columns: Some(vec!["params.x".to_owned(), "tags.é=1".to_owned()]),
-            page_token: Some("o50".to_owned()),
+    fn columns_are_chosen_when_nobody_did() {
+        let keys = |metrics: &[&str]| RunKeys {
+            metrics: metrics.iter().map(|key| (*key).to_owned()).collect(),
+            params: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+            tags: vec!["t".to_owned()],
         };
-        let pairs = form_urlencoded::parse(view.url().trim_start_matches('?').as_bytes()).into_owned().collect();
-        assert_eq!(View::from_pairs(pairs).ok().unwrap(), view);
-        assert_eq!(view.order_by(), ["metrics.`odd key` ASC"]);
-        assert!(View::from_pairs(vec![("fliter".to_owned(), String::new())]).is_err());
-    }
-
-    #[test]
-    fn sorting_turns_round_at_the_second_click() {
-        let view = View::default();
-        assert!(view.head("status", "Status").url.contains("direction=desc"));
-        let sorted = View { sort: "status".to_owned(), ..View::default() };
-        let head = sorted.head("status", "Status");
-        assert!(head.url.contains("direction=asc") && head.mark == "descending");
+        assert_eq!(usual(&columns(&keys(&["accuracy", "loss"]))), ["metrics.accuracy"]);
+        assert_eq!(usual(&columns(&keys(&["loss"]))), ["metrics.loss", "params.a", "params.b", "params.c"]);
+        assert_eq!(short("tags.t"), "tags.t");
     }
 }

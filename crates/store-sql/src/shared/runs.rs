@@ -11,8 +11,8 @@ use crate::search::{Segment, is_few, lifecycle_name, page, probe, segments};
 use crate::sql::Dialect;
 use metria_store::text::{check_tags, check_texts};
 use metria_store::{
-    DatasetInput, Entity, Error, Lifecycle, LogBatch, Metric, OrderBy, Page, PageToken, Result, Run, RunInfo, RunQuery,
-    RunStatus, RunStore, SortValue, Tag,
+    DatasetInput, Entity, Error, Lifecycle, LogBatch, Metric, OrderBy, Page, PageToken, Result, Run, RunInfo, RunKeys,
+    RunQuery, RunStatus, RunStore, SortValue, Tag,
 };
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -147,6 +147,27 @@ async fn search(connection: &mut Connection, run_query: &RunQuery) -> Result<Pag
     };
     let infos = rows.iter().map(|(_, row)| info(row)).collect::<Result<_>>()?;
     Ok(Page { items: whole(connection, infos).await?, next_page_token })
+}
+
+/// The first keys of a table within an experiment, one entry of its index after the other.
+async fn keys(connection: &mut Connection, table: &str, experiment_id: &str, limit: usize) -> Result<Vec<String>> {
+    let sql = format!("SELECT min(key) AS key FROM {table} WHERE experiment_id = $1 AND key > $2");
+    let mut keys: Vec<String> = Vec::new();
+    while keys.len() < limit {
+        // No key is empty.
+        let last = keys.last().map_or("", String::as_str);
+        let row = sqlx::query(AssertSqlSafe(sql.clone()))
+            .bind(experiment_id)
+            .bind(last)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(backend)?;
+        match get::<Option<String>>(&row, "key")? {
+            Some(key) => keys.push(key),
+            None => break,
+        }
+    }
+    Ok(keys)
 }
 
 async fn create(connection: &mut Connection, info: &RunInfo, tags: &[Tag]) -> Result<()> {
@@ -299,6 +320,40 @@ impl RunStore for SqlStore {
         .await
         .map_err(backend)?;
         rows.iter().map(metric).collect()
+    }
+
+    async fn metric_history_from(
+        &self,
+        run_id: &str,
+        key: &str,
+        from: (i64, i64),
+        limit: usize,
+    ) -> Result<Vec<Metric>> {
+        let rows = sqlx::query(
+            "SELECT key, value, timestamp_ms, step FROM metrics
+             WHERE run_id = $1 AND key = $2 AND (step, timestamp_ms) >= ($3, $4)
+             ORDER BY step, timestamp_ms, metric_id LIMIT $5",
+        )
+        .bind(run_id)
+        .bind(key)
+        .bind(from.0)
+        .bind(from.1)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(backend)?;
+        rows.iter().map(metric).collect()
+    }
+
+    async fn run_keys(&self, experiment_id: &str, limit: usize) -> Result<RunKeys> {
+        let mut snapshot = self.snapshot().await?;
+        let found = RunKeys {
+            metrics: keys(&mut snapshot, "latest_metrics", experiment_id, limit).await?,
+            params: keys(&mut snapshot, "params", experiment_id, limit).await?,
+            tags: keys(&mut snapshot, "run_tags", experiment_id, limit).await?,
+        };
+        snapshot.commit().await.map_err(backend)?;
+        Ok(found)
     }
 
     async fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {

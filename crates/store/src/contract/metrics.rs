@@ -1,7 +1,7 @@
 //! Promises about metrics: what is kept, what is the latest, and in which order.
 
 use super::{metric, metrics_of, ok, run_id, with_runs};
-use crate::{Metric, Store};
+use crate::{LogBatch, Metric, Param, RunKeys, Store, Tag};
 use futures_util::future::join_all;
 
 /// The bits of a value as it is kept: every NaN alike, zero without a sign.
@@ -159,4 +159,50 @@ pub async fn limits_of_steps_and_times(store: &dyn Store) {
     ok(store.log_batch(&id, metrics_of(all.iter().rev().cloned().collect())).await);
     assert_eq!(ok(store.metric_history(&id, "m").await), all);
     assert_eq!(ok(store.get_run(&id).await).metrics, [at(i64::MAX, i64::MIN)]);
+}
+
+/// A history from a place on is the end of the whole history, up to the limit; the place is included.
+pub async fn histories_from_a_place(store: &dyn Store) {
+    with_runs(store, 1).await;
+    let at = |step: i64, timestamp_ms: i64| Metric { key: "m".to_owned(), value: 0.5, timestamp_ms, step };
+    let places = [(-3, 5), (0, 1), (0, 2), (0, 9), (1, 0), (7, 3)];
+    // Written backwards, so that the order of writing is not that of the history.
+    let metrics = places.iter().rev().map(|(step, timestamp_ms)| at(*step, *timestamp_ms)).collect();
+    ok(store.log_batch(&run_id(0), metrics_of(metrics)).await);
+    for (from, limit, expected) in [
+        ((i64::MIN, i64::MIN), 100, &places[..]),
+        ((i64::MIN, 0), 2, &places[..2]),
+        ((0, 2), 100, &places[2..]),
+        ((0, 3), 100, &places[3..]),
+        ((0, 10), 1, &places[4..5]),
+        ((7, 3), 100, &places[5..]),
+        ((7, 4), 100, &[][..]),
+        ((-3, 5), 0, &[][..]),
+    ] {
+        let found = ok(store.metric_history_from(&run_id(0), "m", from, limit).await);
+        let found: Vec<(i64, i64)> = found.iter().map(|metric| (metric.step, metric.timestamp_ms)).collect();
+        assert_eq!(found, expected, "from {from:?}, at most {limit}");
+    }
+    assert!(ok(store.metric_history_from(&run_id(0), "other", (0, 0), 10).await).is_empty());
+    assert!(ok(store.metric_history_from("nobody", "m", (0, 0), 10).await).is_empty());
+}
+
+/// The keys of an experiment are those of its runs, each once, in order, up to the limit.
+pub async fn keys_of_an_experiment(store: &dyn Store) {
+    with_runs(store, 3).await;
+    let pair = |key: &str| (key.to_owned(), "x".to_owned());
+    for (number, keys) in [["b", "a'%"], ["a'%", "c"], ["z", "\u{e9}"]].into_iter().enumerate() {
+        let params = keys.iter().map(|key| pair(key)).map(|(key, value)| Param { key, value }).collect();
+        let tags = keys[..1].iter().map(|key| pair(key)).map(|(key, value)| Tag { key, value }).collect();
+        let metrics = keys.iter().map(|key| metric(key, f64::NAN, 0)).collect();
+        ok(store.log_batch(&run_id(number), LogBatch { metrics, params, tags, inputs: Vec::new() }).await);
+    }
+    let experiment_id = ok(store.get_run(&run_id(0)).await).info.experiment_id;
+    let found = ok(store.run_keys(&experiment_id, 100).await);
+    assert_eq!(found.metrics, ["a'%", "b", "c", "z", "\u{e9}"]);
+    assert_eq!(found.params, found.metrics);
+    assert!(["a'%", "b", "z"].iter().all(|key| found.tags.iter().any(|tag| tag == key)), "{:?}", found.tags);
+    assert!(found.tags.is_sorted());
+    assert_eq!(ok(store.run_keys(&experiment_id, 2).await).metrics, ["a'%", "b"]);
+    assert_eq!(ok(store.run_keys("nobody", 100).await), RunKeys::default());
 }

@@ -56,7 +56,8 @@ macro_rules! contract_tests {
             nul_is_refused,
         );
         $crate::contract_tests!(@entity $open, metrics:
-            odd_numbers_are_kept, the_latest_is_the_greatest, histories_are_in_order, duplicates_are_written_once,
+            odd_numbers_are_kept, the_latest_is_the_greatest, histories_are_in_order, histories_from_a_place, keys_of_an_experiment,
+            duplicates_are_written_once,
             writers_at_once_lose_nothing, a_long_history, limits_of_steps_and_times,
         );
         $crate::contract_tests!(@entity $open, filters:

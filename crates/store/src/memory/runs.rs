@@ -4,7 +4,7 @@ use super::{MemoryStore, Records, delete_tag, set_tag};
 use crate::error::{Error, Result};
 use crate::experiments::Lifecycle;
 use crate::query::{Page, RunQuery};
-use crate::runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
+use crate::runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
 use crate::text::{check_tags, check_texts};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,6 +175,32 @@ impl RunStore for MemoryStore {
             // A stable sort keeps the order of writing within a step and time.
             history.sort_by_key(|metric| (metric.step, metric.timestamp_ms));
             Ok(history)
+        })
+    }
+
+    async fn metric_history_from(
+        &self,
+        run_id: &str,
+        key: &str,
+        from: (i64, i64),
+        limit: usize,
+    ) -> Result<Vec<Metric>> {
+        let history = self.metric_history(run_id, key).await?;
+        let later = history.into_iter().filter(|metric| (metric.step, metric.timestamp_ms) >= from);
+        Ok(later.take(limit).collect())
+    }
+
+    async fn run_keys(&self, experiment_id: &str, limit: usize) -> Result<RunKeys> {
+        self.with(|records| {
+            let mut found: [BTreeSet<&str>; 3] = Default::default();
+            for run in records.runs.values().filter(|run| run.info.experiment_id == experiment_id) {
+                found[0].extend(run.metrics.keys().map(String::as_str));
+                found[1].extend(run.params.keys().map(String::as_str));
+                found[2].extend(run.tags.iter().map(|tag| tag.key.as_str()));
+            }
+            let [metrics, params, tags] =
+                found.map(|keys| keys.into_iter().take(limit).map(str::to_owned).collect::<Vec<_>>());
+            Ok(RunKeys { metrics, params, tags })
         })
     }
 

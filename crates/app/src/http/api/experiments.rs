@@ -5,7 +5,7 @@ use crate::http::extract::{Json, Path, Query};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
-use metria_store::{Experiment, Lifecycle, Tag};
+use metria_store::{Experiment, Lifecycle, RunKeys, Tag};
 use metria_tracking::CreateExperiment;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -115,4 +115,27 @@ pub(super) async fn set_tag(
 ) -> Result<axum::Json<Experiment>, HttpError> {
     state.tracking().set_experiment_tag(&experiment_id, tag).await?;
     Ok(axum::Json(state.tracking().get_experiment(&experiment_id).await?))
+}
+
+/// Removes a tag.
+#[utoipa::path(delete, path = "/experiments/{experiment_id}/tags/{key}", tag = "experiments", operation_id = "delete_experiment_tag",
+    params(("experiment_id" = String, Path), ("key" = String, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn delete_tag(
+    State(state): State<AppState>,
+    Path((experiment_id, key)): Path<(String, String)>,
+) -> Result<StatusCode, HttpError> {
+    state.tracking().delete_experiment_tag(&experiment_id, &key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The keys of metrics, params and tags that its runs have, the first 2,000 of each.
+#[utoipa::path(get, path = "/experiments/{experiment_id}/keys", tag = "experiments", operation_id = "list_run_keys",
+    params(("experiment_id" = String, Path)),
+    responses((status = 200, body = RunKeys), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn keys(
+    State(state): State<AppState>,
+    Path(experiment_id): Path<String>,
+) -> Result<axum::Json<RunKeys>, HttpError> {
+    Ok(axum::Json(state.tracking().run_keys(&experiment_id).await?))
 }

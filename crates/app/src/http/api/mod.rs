@@ -1,9 +1,12 @@
 //! Our own API under `/api/v1`, described by its OpenAPI document.
 
 mod artifacts;
+mod columns;
+mod events;
 mod experiments;
 mod models;
 mod runs;
+mod series;
 
 pub(crate) use runs::MOST_COMPARED;
 
@@ -39,20 +42,24 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(experiments::list, experiments::create))
         .routes(routes!(experiments::get, experiments::update))
         .routes(routes!(experiments::set_tag))
+        .routes(routes!(experiments::delete_tag))
+        .routes(routes!(experiments::keys))
         .routes(routes!(runs::search, runs::create))
         .routes(routes!(runs::compare))
         .routes(routes!(runs::get, runs::update))
         .routes(routes!(runs::log))
         .routes(routes!(runs::delete_tag))
         .routes(routes!(runs::metric_history))
+        .routes(routes!(series::get))
+        .routes(routes!(events::watch))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::download))
         .routes(routes!(models::list))
-        .routes(routes!(models::get))
+        .routes(routes!(models::get, models::update))
         .routes(routes!(models::register))
         .routes(routes!(models::compare))
         .routes(routes!(models::rollback))
-        .routes(routes!(models::get_version))
+        .routes(routes!(models::get_version, models::update_version))
         .routes(routes!(models::ask_gate))
         .routes(routes!(models::transition))
         .routes(routes!(models::set_alias, models::delete_alias));

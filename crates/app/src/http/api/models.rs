@@ -72,6 +72,24 @@ pub(super) struct AliasTarget {
     version: u32,
 }
 
+/// What changes about a model; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModelChange {
+    /// For people; pages show it as Markdown.
+    description: Option<String>,
+    /// Another name.
+    name: Option<String>,
+}
+
+/// What changes about a version; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VersionChange {
+    /// For people; pages show it as Markdown.
+    description: Option<String>,
+}
+
 /// Two versions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +116,26 @@ pub(super) async fn get(
     Path(name): Path<String>,
 ) -> Result<axum::Json<ModelDetails>, HttpError> {
     Ok(axum::Json(state.tracking().model_details(&name).await?))
+}
+
+/// Describes or renames a model.
+#[utoipa::path(patch, path = "/models/{name}", tag = "models", operation_id = "update_model", params(("name" = String, Path)),
+    request_body = ModelChange,
+    responses((status = 200, body = RegisteredModel), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn update(
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Json(change): Json<ModelChange>,
+) -> Result<axum::Json<RegisteredModel>, HttpError> {
+    let tracking = state.tracking();
+    if let Some(description) = change.description {
+        tracking.describe_model(&name, &description).await?;
+    }
+    let name = match change.name {
+        Some(new_name) => tracking.rename_model(&name, &new_name).await?.name,
+        None => name,
+    };
+    Ok(axum::Json(tracking.get_model(&name).await?))
 }
 
 /// Makes a model the next version of a name.
@@ -151,6 +189,21 @@ pub(super) async fn get_version(
     State(state): State<AppState>,
     Path((name, version)): Path<(String, u32)>,
 ) -> Result<axum::Json<ModelVersion>, HttpError> {
+    Ok(axum::Json(state.tracking().get_version(&name, version).await?))
+}
+
+/// Describes a version.
+#[utoipa::path(patch, path = "/models/{name}/versions/{version}", tag = "models", operation_id = "update_model_version",
+    params(("name" = String, Path), ("version" = u32, Path)), request_body = VersionChange,
+    responses((status = 200, body = ModelVersion), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn update_version(
+    State(state): State<AppState>,
+    Path((name, version)): Path<(String, u32)>,
+    Json(change): Json<VersionChange>,
+) -> Result<axum::Json<ModelVersion>, HttpError> {
+    if let Some(description) = change.description {
+        state.tracking().describe_version(&name, version, &description).await?;
+    }
     Ok(axum::Json(state.tracking().get_version(&name, version).await?))
 }
 

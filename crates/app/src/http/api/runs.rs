@@ -1,5 +1,6 @@
 //! Runs.
 
+use super::columns::{self, Columns};
 use crate::http::error::{ErrorBody, HttpError};
 use crate::http::extract::{Json, Path, Query};
 use crate::state::AppState;
@@ -34,6 +35,8 @@ pub(super) struct RunSearch {
     page_token: Option<String>,
     /// `active` (default) or `deleted`.
     lifecycle: Option<Lifecycle>,
+    /// What is told of each run besides what it is, such as ``metrics.loss, params.`a,b` ``; everything when left out.
+    columns: Option<String>,
 }
 
 /// A new run.
@@ -75,19 +78,21 @@ pub(super) async fn search(
     State(state): State<AppState>,
     Query(query): Query<RunSearch>,
 ) -> Result<axum::Json<Page<Run>>, HttpError> {
-    let list = |text: &str| -> Vec<String> {
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    };
     let defaults = SearchRuns::default();
     let search = SearchRuns {
-        experiment_ids: list(&query.experiment_ids),
-        order_by: list(&query.order_by),
+        experiment_ids: columns::list(&query.experiment_ids),
+        order_by: columns::list(&query.order_by),
         filter: query.filter,
         max_results: query.max_results.unwrap_or(defaults.max_results),
         page_token: query.page_token.filter(|token| !token.is_empty()),
         lifecycle: query.lifecycle.or(defaults.lifecycle),
     };
-    Ok(axum::Json(state.tracking().search_runs(&search).await?))
+    let mut page = state.tracking().search_runs(&search).await?;
+    if let Some(columns) = &query.columns {
+        let wanted = Columns::parse(columns)?;
+        page.items.iter_mut().for_each(|run| wanted.keep(run));
+    }
+    Ok(axum::Json(page))
 }
 
 /// A new run.
@@ -123,14 +128,19 @@ pub(super) async fn compare(
     State(state): State<AppState>,
     Query(query): Query<Compared>,
 ) -> Result<axum::Json<RunComparison>, HttpError> {
-    let run_ids: Vec<&str> = query.run_ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
+    Ok(axum::Json(state.tracking().compare_runs(&compared(&query.run_ids)?).await?))
+}
+
+/// The ids of a list separated by commas.
+pub(super) fn compared(list: &str) -> Result<Vec<&str>, HttpError> {
+    let run_ids: Vec<&str> = list.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
     if run_ids.is_empty() || run_ids.len() > MOST_COMPARED {
         return Err(HttpError::new(
             ErrorKind::InvalidInput,
             format!("run_ids must name 1 to {MOST_COMPARED} runs, separated by commas; got {}", run_ids.len()),
         ));
     }
-    Ok(axum::Json(state.tracking().compare_runs(&run_ids).await?))
+    Ok(run_ids)
 }
 
 /// One run with what was logged to it.
