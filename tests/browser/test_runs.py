@@ -70,10 +70,10 @@ def test_twenty_thousand_runs_scroll(open_page, many):
     page = open_page(f"/experiments/{many}")
     until(page, lambda: names(page)[:2] == ["r19999", "r19998"], "the newest come first")
     for _ in range(200):
-        scroll_to(page, "rows.scrollHeight")
         count = page.find_element(By.ID, "count").text
         if count == f"{N_RUNS:,} runs":
             break
+        scroll_to(page, "rows.scrollHeight")
         until(page, lambda: page.find_element(By.ID, "count").text != count, "more rows come")
     assert page.find_element(By.ID, "count").text == f"{N_RUNS:,} runs"
     scroll_to(page, "rows.scrollHeight")

@@ -203,7 +203,7 @@ fn the_document_describes_every_route() {
             assert!(!unknown && answer.status != 405 && answer.status < 500, "{what}: {answer:?}");
         }
     }
-    assert_eq!(ids.len(), 25);
+    assert_eq!(ids.len(), 31);
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for reference in document.to_string().split("#/components/schemas/").skip(1) {
         let name = reference.split('"').next().unwrap();
@@ -255,6 +255,7 @@ fn pages_escape_what_users_wrote() {
         format!("/experiments/{id}?filter=%3Cscript%3E"),
         format!("/experiments/{id}?column=metrics.%3Cscript%3E"),
         format!("/runs/{run_id}"),
+        format!("/runs/{run_id}/files"),
         format!("/runs/compare?run={run_id}"),
     ] {
         let page = server.get(&path);
@@ -272,9 +273,10 @@ fn pages_escape_what_users_wrote() {
 fn scripts_come_from_here_and_compressed() {
     let home = Home::new();
     let server = home.server();
-    for (name, content_type) in
-        [("style.css", "text/css"), ("pages.js", "text/javascript"), ("plotly.js", "text/javascript")]
-    {
+    let scripts =
+        ["api", "charts", "compare", "files", "format", "forms", "lines", "pages", "plotly", "run", "runs", "table"];
+    let scripts = scripts.map(|name| (format!("{name}.js"), "text/javascript"));
+    for (name, content_type) in [("style.css".to_owned(), "text/css")].into_iter().chain(scripts) {
         let path = format!("/static/{name}");
         let plain = server.get(&path);
         assert!(plain.header("content-type").unwrap().starts_with(content_type), "{name}");

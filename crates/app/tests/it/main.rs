@@ -10,6 +10,7 @@ mod damage;
 mod demo;
 mod hosts;
 mod kills;
+mod live;
 mod models;
 mod predict;
 mod processes;

@@ -22,14 +22,20 @@ export function layout(x, y, more) {
   };
 }
 
+// A chart fills its place, however that changes.
+const places = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (target.dataset.drawn && target.offsetWidth > 0) Plotly.Plots.resize(target);
+});
+
 // Draws, or says in place why there is nothing to see.
 export async function draw(chart, make) {
   try {
     const [traces, look] = await make(chart);
     // Without a pointer that hovers, the buttons would cover the chart for good.
     const displayModeBar = matchMedia("(hover: hover)").matches ? "hover" : false;
-    await Plotly.react(chart, traces, look, { displayModeBar, displaylogo: false, responsive: true });
+    await Plotly.react(chart, traces, look, { displayModeBar, displaylogo: false });
     chart.dataset.drawn = "yes";
+    places.observe(chart);
   } catch (error) {
     chart.classList.add("failed");
     chart.textContent = `The chart could not be drawn: ${error.message}`;

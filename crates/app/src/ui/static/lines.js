@@ -155,7 +155,7 @@ export class Board {
       for (const entry of entries) this.charts.get(entry.target.dataset.title)?.seen(entry.isIntersecting);
     }, { rootMargin: "200px" });
     this.fromAddress();
-    controls.addEventListener("input", () => this.toAddress());
+    for (const event of ["input", "change"]) controls.addEventListener(event, () => this.toAddress());
     controls.addEventListener("submit", (event) => event.preventDefault());
     document.querySelectorAll("[data-chart=history]").forEach((chart) => this.watch(chart));
     onScheme(() => this.charts.forEach((chart) => chart.show()));
