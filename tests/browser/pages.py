@@ -3,9 +3,8 @@
 import os
 import pathlib
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 SCREENSHOTS = os.environ.get("METRIA_SCREENSHOTS")
@@ -40,10 +39,11 @@ def wait_for_charts(page, number):
 
 def go(page, step):
     """Takes a step that leads to another page, and waits until that is there."""
-    body = page.find_element(By.TAG_NAME, "body")
+    page.execute_script("window.isLeft = true")
     step()
-    WebDriverWait(page, 30).until(staleness_of(body))
-    WebDriverWait(page, 30).until(lambda page: page.execute_script("return document.readyState") == "complete")
+    there = "return !window.isLeft && document.readyState == 'complete'"
+    wait = WebDriverWait(page, 30, ignored_exceptions=[WebDriverException])
+    wait.until(lambda _: page.execute_script(there), "another page is there")
 
 
 def screenshot(page, name):

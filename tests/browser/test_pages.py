@@ -135,7 +135,7 @@ def test_what_is_not_there_is_a_page_that_says_so(browser, server):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_in_either_scheme(open_page, browser, runs, scheme):
+def test_a_phone_in_either_scheme(open_page, browser, experiment, runs, scheme):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -147,6 +147,16 @@ def test_a_phone_in_either_scheme(open_page, browser, runs, scheme):
         ground = page.execute_script("return getComputedStyle(document.body).backgroundColor")
         red = int(ground.removeprefix("rgb(").split(",")[0])
         assert (red > 200) == (scheme == "light")
+        for path in [
+            "/experiments",
+            f"/experiments/{experiment}",
+            f"/runs/compare?run={runs[0]['run_id']}&run={runs[1]['run_id']}",
+            f"/runs/{runs[0]['run_id']}/files/evaluation/roc_curve.json",
+            "/models/german-credit",
+            "/models/german-credit/compare?version1=1&version2=2",
+        ]:
+            page = open_page(path)
+            assert page.execute_script("return document.documentElement.scrollWidth") <= 390, path
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

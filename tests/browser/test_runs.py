@@ -149,7 +149,7 @@ def test_a_saved_view_has_an_address(open_page, api, few):
     # A change of it has the long address, and the saved view stays as it was.
     page.find_element(By.LINK_TEXT, "comma,dot.").click()
     until(page, lambda: names(page) == ["f3", "f2", "f1"], "sorted by a param with a comma")
-    assert "/views/" not in page.current_url
+    assert "/views/" not in page.current_url and "column=params.comma%2Cdot." in page.current_url
     page.find_element(By.LINK_TEXT, "above 0/é").click()
     until(page, lambda: names(page) == ["f1", "f2", "f3"], "the saved view")
     go(page, page.find_element(By.CSS_SELECTOR, ".chip button").click)

@@ -1,7 +1,7 @@
 //! Metrics as lines of a chart: thinned out so that extremes stay.
 
 use crate::Tracking;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use metria_store::{Metric, RunKeys};
 use serde::{Serialize, Serializer};
 
@@ -96,7 +96,7 @@ impl Tracking {
     /// When there is no such experiment.
     pub async fn run_keys(&self, experiment_id: &str) -> Result<RunKeys> {
         self.store.get_experiment(experiment_id).await?;
-        Ok(self.store.run_keys(experiment_id, MOST_KEYS).await.map_err(Error::from)?)
+        Ok(self.store.run_keys(experiment_id, MOST_KEYS).await?)
     }
 }
 

@@ -10,6 +10,10 @@ const runs = JSON.parse(id("curves").dataset.runs);
 const SCALE = [[0, "#2f6fde"], [0.5, "#a06cc9"], [1, "#e8743b"]];
 // Axes that are shown when nobody chose.
 const USUAL_AXES = 7;
+// So many different values are ticks themselves.
+const MOST_TICKS = 6;
+// An axis of positive numbers is logarithmic when the greatest is so many times the least.
+const WIDE = 30;
 
 if (!id("curves").hidden) new Board(runs, id("controls"), () => id("lines"));
 
@@ -25,8 +29,9 @@ function dimension(entity, row) {
 function ticks({ texts, values }) {
   if (texts) return [texts.map((_, at) => at), texts.map((text) => (text.length > 18 ? `${text.slice(0, 17)}…` : text))];
   const found = values.filter((value) => value !== null);
+  const apart = [...new Set(found)];
   const [low, high] = [Math.min(...found), Math.max(...found)];
-  const places = low === high ? [low] : [0, 0.25, 0.5, 0.75, 1].map((share) => low + share * (high - low));
+  const places = apart.length <= MOST_TICKS ? apart : [0, 0.25, 0.5, 0.75, 1].map((share) => low + share * (high - low));
   return [places, places.map(shortNumber)];
 }
 
@@ -36,10 +41,12 @@ const shown = (dimension, run) => {
 };
 
 // Where a value lies between the least and the greatest, 0 to 1.
-function share(values) {
+function share({ values, texts }) {
   const found = values.filter((value) => value !== null);
-  const [low, high] = [Math.min(...found), Math.max(...found)];
-  return (value) => (value === null ? null : high === low ? 0.5 : (value - low) / (high - low));
+  const wide = !texts && Math.min(...found) > 0 && Math.max(...found) / Math.min(...found) >= WIDE;
+  const scale = wide ? Math.log : (value) => value;
+  const [low, high] = [scale(Math.min(...found)), scale(Math.max(...found))];
+  return (value) => (value === null ? null : high === low ? 0.5 : (scale(value) - low) / (high - low));
 }
 
 function mixed(at) {
@@ -57,11 +64,11 @@ const colourBar = (dimension) => {
 };
 
 function parallel(axes, by) {
-  const scales = axes.map((axis) => share(axis.values));
-  const hue = share(by.values);
+  const scales = axes.map(share);
+  const hue = share(by);
   const traces = runs.map((run, at) => ({
     x: axes.map((_, place) => place), y: axes.map((axis, place) => scales[place](axis.values[at])),
-    mode: "lines+markers", name: run.name, connectgaps: false, line: { color: mixed(hue(by.values[at])), width: 1.5, shape: "spline", smoothing: 0.6 }, marker: { size: 5 },
+    mode: "lines+markers", name: run.name, connectgaps: false, line: { color: mixed(hue(by.values[at])), width: 1.5 }, marker: { size: 5 },
     text: axes.map((axis) => `${axis.name}: ${shown(axis, at)}`), hovertemplate: "%{text}<extra>%{fullData.name}</extra>",
   }));
   // Nothing to see, but the bar that tells what the colours mean.

@@ -17,7 +17,7 @@ const state = {
   sort: place.dataset.sort,
   ascending: place.dataset.ascending === "true",
   columns: heads().map((head) => head.dataset.column).filter((column) => column && !FIXED[column]),
-  chosenColumns: new URLSearchParams(location.search).has("columns"),
+  chosenColumns: place.dataset.chosen === "true",
   deleted: form.elements.lifecycle.checked,
 };
 let next = place.dataset.next;
