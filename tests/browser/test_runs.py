@@ -91,6 +91,8 @@ def test_twenty_thousand_runs_scroll(open_page, many):
 def test_filters_of_many_runs(open_page, many):
     page = open_page(f"/experiments/{many}")
     page.find_element(By.LINK_TEXT, "score").click()
+    sorted_head = lambda: page.find_elements(By.CSS_SELECTOR, "#runs th[aria-sort=descending]")
+    until(page, lambda: [head.text.split()[0] for head in sorted_head()] == ["score"], "the greatest first")
     page.find_element(By.LINK_TEXT, "score").click()
     until(page, lambda: names(page)[:3] == ["r00000", "r00001", "r00002"], "the smallest first")
     search(page, "metrics.score >= 0.5 AND params.seed = '3'")
