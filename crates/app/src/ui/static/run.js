@@ -27,7 +27,11 @@ function showMetric(metric) {
 
 function showPairs(table, pairs, hidden) {
   const button = (key) => element("button", { class: "quiet", "data-api": `DELETE /api/v1/runs/${run.run}/tags/${encodeURIComponent(key)}`, "aria-label": `Remove the tag ${key}` }, "×");
-  const rows = pairs.filter((pair) => !hidden(pair.key)).map(({ key, value }) => {
+  const shown = pairs.filter((pair) => !hidden(pair.key));
+  // Rows that are as they should be stay: somebody may be about to click there.
+  const present = [...id(table).tBodies[0].rows].map((row) => [row.dataset.key, (row.cells[1].firstChild?.data ?? "").replace(/ $/, "")]);
+  if (JSON.stringify(present) === JSON.stringify(shown.map(({ key, value }) => [key, value]))) return;
+  const rows = shown.map(({ key, value }) => {
     const cell = element("td", {}, value);
     if (table === "tags") cell.append(" ", button(key));
     return element("tr", { "data-key": key }, element("td", {}, key), cell);
