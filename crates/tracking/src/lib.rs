@@ -6,38 +6,48 @@
 #![forbid(unsafe_code)]
 
 mod compare;
+mod datasets;
 mod error;
+pub mod events;
 mod experiments;
 mod gates;
 mod models;
 mod names;
+mod prompts;
 mod runs;
 pub mod search;
 mod select;
+mod webhooks;
 
 pub use compare::{ComparedRow, RunComparison, VersionComparison, VersionSide};
+pub use datasets::RecordFields;
 pub use error::{Error, Result};
 pub use experiments::CreateExperiment;
 pub use gates::GatePolicy;
 pub use models::{ModelDetails, RegisterVersion};
+pub use prompts::is_prompt;
 pub use runs::{CreateRun, SearchRuns};
 pub use select::Search;
+pub use webhooks::CreateWebhook;
 
 use metria_store::Store;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// The services. Cheap to clone.
 #[derive(Clone)]
 pub struct Tracking {
     store: Arc<dyn Store>,
     artifact_root: Arc<str>,
+    /// Told when a delivery waits.
+    queued: Arc<Notify>,
 }
 
 impl Tracking {
     /// Services over a store, with artifacts below a root URI.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, artifact_root: &str) -> Self {
-        Self { store, artifact_root: artifact_root.trim_end_matches('/').into() }
+        Self { store, artifact_root: artifact_root.trim_end_matches('/').into(), queued: Arc::default() }
     }
 
     /// Answers when the store can be reached.

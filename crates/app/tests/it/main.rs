@@ -10,6 +10,7 @@ mod damage;
 mod demo;
 mod hosts;
 mod kills;
+mod mlflow;
 mod models;
 mod predict;
 mod processes;

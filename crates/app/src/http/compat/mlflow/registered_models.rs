@@ -67,8 +67,11 @@ async fn answer(state: &AppState, found: metria_store::RegisteredModel) -> Resul
 pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let name = required("name", fields.name)?;
     let description = fields.description.unwrap_or_default();
-    let found = state.tracking().create_model(&name, &description, tags(fields.tags)).await?;
-    answer(&state, found).await
+    let tags = tags(fields.tags);
+    match state.tracking().create_model(&name, &description, tags.clone()).await {
+        Ok(made) => answer(&state, made).await,
+        Err(error) => Err(super::prompts::not_created(&state, &name, &tags, error).await),
+    }
 }
 
 pub(super) async fn get(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
