@@ -35,7 +35,7 @@ class Receiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.told.put((self.path, dict(self.headers), body))
+                receiver.told.put((self.path, self.headers, body))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
                 for name, value in receiver.headers.items():
                     self.send_header(name, value)

@@ -11,8 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
-/// Records in one statement.
-const CHUNK: usize = 500;
+/// Records in one statement: those that are looked for, and those that are written with all their columns. SQLite finds
+/// the name of each place by looking through all of them, so that larger statements are slower.
+const LOOKED_FOR: usize = 250;
+const WRITTEN: usize = 25;
 
 fn json<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| damaged(format!("the JSON of a dataset's record: {error}")))
@@ -69,7 +71,7 @@ async fn known(
     records: &[NewDatasetRecord],
 ) -> Result<HashMap<String, DatasetRecord>> {
     let mut known = HashMap::new();
-    for chunk in records.chunks(CHUNK) {
+    for chunk in records.chunks(LOOKED_FOR) {
         let hashes: Vec<String> = chunk.iter().map(|record| record.input_hash.clone()).collect();
         let mut sql = Sql::default();
         sql.push("SELECT * FROM evaluation_dataset_records WHERE dataset_id = ").words(dataset_id);
@@ -83,7 +85,7 @@ async fn known(
 }
 
 async fn write(connection: &mut Connection, records: &[&DatasetRecord]) -> Result<()> {
-    for chunk in records.chunks(CHUNK) {
+    for chunk in records.chunks(WRITTEN) {
         let mut sql = Sql::default();
         sql.push("INSERT INTO evaluation_dataset_records (dataset_id, input_hash, record_id, inputs, outputs, ");
         sql.push(
@@ -174,7 +176,7 @@ pub(super) async fn delete_records(
 ) -> Result<usize> {
     touch(connection, dataset_id, None).await?;
     let mut deleted = 0;
-    for chunk in record_ids.chunks(CHUNK) {
+    for chunk in record_ids.chunks(LOOKED_FOR) {
         let mut sql = Sql::default();
         sql.push("DELETE FROM evaluation_dataset_records WHERE dataset_id = ").words(dataset_id);
         sql.push(" AND record_id IN ").list(chunk);
