@@ -38,9 +38,9 @@ async fn datasets(connection: &mut Connection, condition: Sql) -> Result<Vec<Eva
     };
     let newest = "creation_time_ms DESC, dataset_id DESC";
     let rows = selected("SELECT * FROM evaluation_datasets", newest).fetch_all(&mut *connection).await;
+    let mut datasets: Vec<EvaluationDataset> = rows.map_err(backend)?.iter().map(dataset).collect::<Result<_>>()?;
     let tags = selected("SELECT * FROM evaluation_dataset_tags", "dataset_id, key").fetch_all(connection).await;
     let mut tags = groups(&tags.map_err(backend)?, |row| get::<String>(row, "dataset_id"), tag)?;
-    let mut datasets: Vec<EvaluationDataset> = rows.map_err(backend)?.iter().map(dataset).collect::<Result<_>>()?;
     for dataset in &mut datasets {
         dataset.tags = tags.remove(&dataset.dataset_id).unwrap_or_default();
     }
