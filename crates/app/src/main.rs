@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod http;
+mod jobs;
 mod live;
 mod state;
 mod ui;

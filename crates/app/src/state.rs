@@ -1,6 +1,7 @@
 //! What every request handler and page can reach.
 
 use crate::http::HttpMetrics;
+use crate::jobs::webhooks::Webhooks;
 use crate::live::Live;
 use metria::Workspace;
 use metria_serving::ModelServer;
@@ -20,6 +21,8 @@ pub(crate) struct Inner {
     pub(crate) workspace: Workspace,
     /// Models in use.
     pub(crate) server: ModelServer,
+    /// What tells webhooks.
+    pub(crate) webhooks: Webhooks,
     /// The address the server listens on.
     pub(crate) bind: SocketAddr,
     /// Host names that may be in the `Host` header besides the loopback ones.

@@ -6,6 +6,12 @@ pub fn new_id() -> String {
     uuid::Uuid::now_v7().simple().to_string()
 }
 
+/// The same with hyphens, for protocols that show a UUID.
+#[must_use]
+pub fn new_uuid() -> String {
+    uuid::Uuid::now_v7().hyphenated().to_string()
+}
+
 /// A new experiment identifier: 18 decimal digits, the form that MLflow's clients know.
 #[must_use]
 pub fn new_experiment_id() -> String {

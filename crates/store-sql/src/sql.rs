@@ -20,6 +20,8 @@ pub(crate) enum Value {
     Number(f64),
     /// A time.
     Integer(i64),
+    /// A text that may be missing.
+    Maybe(Option<String>),
 }
 
 impl Value {

@@ -7,6 +7,7 @@
 
 #[cfg(any(test, feature = "testsuite"))]
 pub mod contract;
+pub mod datasets;
 pub mod error;
 pub mod experiments;
 mod like;
@@ -16,7 +17,9 @@ pub mod page_token;
 pub mod query;
 pub mod runs;
 pub mod text;
+pub mod webhooks;
 
+pub use datasets::{DatasetRecord, DatasetStore, EvaluationDataset, NewDatasetRecord, RecordSource, Upserted};
 pub use error::{Error, Result};
 pub use experiments::{Experiment, ExperimentStore, Lifecycle};
 pub use memory::MemoryStore;
@@ -24,10 +27,11 @@ pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredMo
 pub use page_token::{PageToken, SortValue};
 pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
 pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
+pub use webhooks::{Delivery, Webhook, WebhookChange, WebhookStore};
 
 /// All entities in one backend.
 #[async_trait::async_trait]
-pub trait Store: ExperimentStore + RunStore + ModelStore {
+pub trait Store: ExperimentStore + RunStore + ModelStore + DatasetStore + WebhookStore {
     /// Answers when the backend can be reached.
     ///
     /// # Errors

@@ -6,29 +6,37 @@
 #![forbid(unsafe_code)]
 
 mod compare;
+mod datasets;
 mod error;
+pub mod events;
 mod experiments;
 mod gates;
 mod models;
 mod names;
 mod observer;
+mod prompts;
 mod runs;
 pub mod search;
 mod select;
 mod series;
+mod webhooks;
 
 pub use compare::{ComparedRow, RunComparison, VersionComparison, VersionSide};
+pub use datasets::RecordFields;
 pub use error::{Error, Result};
 pub use experiments::CreateExperiment;
 pub use gates::GatePolicy;
 pub use models::{ModelDetails, RegisterVersion};
 pub use observer::RunObserver;
+pub use prompts::is_prompt;
 pub use runs::{CreateRun, SearchRuns};
 pub use select::Search;
 pub use series::{Series, USUAL_POINTS};
+pub use webhooks::CreateWebhook;
 
 use metria_store::Store;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// The services. Cheap to clone.
 #[derive(Clone)]
@@ -36,13 +44,16 @@ pub struct Tracking {
     store: Arc<dyn Store>,
     artifact_root: Arc<str>,
     observer: observer::Place,
+    /// Told when a delivery waits.
+    queued: Arc<Notify>,
 }
 
 impl Tracking {
     /// Services over a store, with artifacts below a root URI.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, artifact_root: &str) -> Self {
-        Self { store, artifact_root: artifact_root.trim_end_matches('/').into(), observer: Arc::default() }
+        let artifact_root = artifact_root.trim_end_matches('/').into();
+        Self { store, artifact_root, observer: Arc::default(), queued: Arc::default() }
     }
 
     /// Answers when the store can be reached.

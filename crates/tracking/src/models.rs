@@ -2,7 +2,9 @@
 
 use crate::Tracking;
 use crate::error::{Error, Result};
-use crate::search::Subject;
+use crate::events::Change;
+use crate::prompts::{asks_for_prompts, is_prompt};
+use crate::search::{Subject, parse_filter};
 use crate::select::{Found, Search, registry_tag_value, select};
 use metria_core::names::{check_key, check_model_name};
 use metria_core::time::now_ms;
@@ -55,8 +57,10 @@ impl Tracking {
         check_model_name(&version.name)?;
         check_registry_tags(&version.tags)?;
         let now = now_ms();
-        match self.store.create_model(new_model(&version.name, "", Vec::new())).await {
-            Ok(()) | Err(metria_store::Error::AlreadyExists { .. }) => {}
+        let model = new_model(&version.name, "", Vec::new());
+        match self.store.create_model(model.clone()).await {
+            Ok(()) => self.announce(Change::ModelCreated(&model)).await,
+            Err(metria_store::Error::AlreadyExists { .. }) => {}
             Err(error) => return Err(error.into()),
         }
         let version = ModelVersion {
@@ -72,7 +76,9 @@ impl Tracking {
             last_update_time_ms: now,
             tags: version.tags,
         };
-        Ok(self.store.create_version(version).await?)
+        let made = self.store.create_version(version).await?;
+        self.announce(Change::VersionCreated(&made)).await;
+        Ok(made)
     }
 
     /// One version.
@@ -107,7 +113,9 @@ impl Tracking {
         check_model_name(name)?;
         check_registry_tags(&tags)?;
         self.store.create_model(new_model(name, description, tags)).await?;
-        self.get_model(name).await
+        let made = self.get_model(name).await?;
+        self.announce(Change::ModelCreated(&made)).await;
+        Ok(made)
     }
 
     /// One registered model.
@@ -151,7 +159,9 @@ impl Tracking {
     /// When the key is refused or there is no such model.
     pub async fn set_model_tag(&self, name: &str, tag: Tag) -> Result<()> {
         check_registry_tags(std::slice::from_ref(&tag))?;
-        Ok(self.store.set_model_tag(name, tag, now_ms()).await?)
+        self.store.set_model_tag(name, tag.clone(), now_ms()).await?;
+        self.announce(Change::ModelTagSet { name, tag: &tag }).await;
+        Ok(())
     }
 
     /// Removes a model's tag.
@@ -159,7 +169,9 @@ impl Tracking {
     /// # Errors
     /// When the model or the tag is not there.
     pub async fn delete_model_tag(&self, name: &str, key: &str) -> Result<()> {
-        Ok(self.store.delete_model_tag(name, key, now_ms()).await?)
+        self.store.delete_model_tag(name, key, now_ms()).await?;
+        self.announce(Change::ModelTagDeleted { name, key }).await;
+        Ok(())
     }
 
     /// Replaces a version's description.
@@ -185,7 +197,9 @@ impl Tracking {
     /// When the key is refused or there is no such version.
     pub async fn set_version_tag(&self, name: &str, version: u32, tag: Tag) -> Result<()> {
         check_registry_tags(std::slice::from_ref(&tag))?;
-        Ok(self.store.set_version_tag(name, version, tag, now_ms()).await?)
+        self.store.set_version_tag(name, version, tag.clone(), now_ms()).await?;
+        self.announce(Change::VersionTagSet { name, version, tag: &tag }).await;
+        Ok(())
     }
 
     /// Removes a version's tag.
@@ -193,10 +207,13 @@ impl Tracking {
     /// # Errors
     /// When the version or the tag is not there.
     pub async fn delete_version_tag(&self, name: &str, version: u32, key: &str) -> Result<()> {
-        Ok(self.store.delete_version_tag(name, version, key, now_ms()).await?)
+        self.store.delete_version_tag(name, version, key, now_ms()).await?;
+        self.announce(Change::VersionTagDeleted { name, version, key }).await;
+        Ok(())
     }
 
-    /// One page of registered models, by name unless said otherwise.
+    /// One page of registered models, by name unless said otherwise: of prompts where the filter asks for them, else of
+    /// models.
     ///
     /// # Errors
     /// When the filter, an order or the token cannot be read.
@@ -208,17 +225,25 @@ impl Tracking {
             (_, "last_updated_timestamp") => Some(Found::Integer(model.last_update_time_ms)),
             _ => None,
         };
-        select(Subject::Models, self.store.list_models().await?, search, value)
+        let prompts_too = asks_for_prompts(&parse_filter(Subject::Models, &search.filter)?);
+        let mut models = self.store.list_models().await?;
+        models.retain(|model| prompts_too || !is_prompt(&model.tags));
+        select(Subject::Models, models, search, value)
     }
 
-    /// One page of versions of all models, by model and the newest first unless said otherwise.
+    /// One page of versions of all models, by model and the newest first unless said otherwise: of prompts where the
+    /// filter asks for them, else of models.
     ///
     /// # Errors
     /// When the filter, an order or the token cannot be read.
     pub async fn search_versions(&self, search: &Search) -> Result<Page<ModelVersion>> {
         let mut versions = Vec::new();
+        let prompts_too = asks_for_prompts(&parse_filter(Subject::Versions, &search.filter)?);
         for model in self.store.list_models().await? {
-            versions.extend(self.store.list_versions(&model.name).await?);
+            let of_model = self.store.list_versions(&model.name).await?;
+            if prompts_too || !of_model.iter().any(|version| is_prompt(&version.tags)) {
+                versions.extend(of_model);
+            }
         }
         let value = |version: &ModelVersion, entity: Entity, key: &str| match (entity, key) {
             (Entity::Tag, key) => registry_tag_value(&version.tags, key),
@@ -292,7 +317,9 @@ impl Tracking {
     /// When the alias is refused or there is no such version.
     pub async fn set_alias(&self, name: &str, alias: &str, version: u32) -> Result<()> {
         check_key("alias", alias)?;
-        Ok(self.store.set_alias(name, alias, version, now_ms()).await?)
+        self.store.set_alias(name, alias, version, now_ms()).await?;
+        self.announce(Change::AliasSet { name, alias, version }).await;
+        Ok(())
     }
 
     /// Removes an alias.
@@ -300,7 +327,9 @@ impl Tracking {
     /// # Errors
     /// When there is none.
     pub async fn delete_alias(&self, name: &str, alias: &str) -> Result<()> {
-        Ok(self.store.delete_alias(name, alias, now_ms()).await?)
+        self.store.delete_alias(name, alias, now_ms()).await?;
+        self.announce(Change::AliasDeleted { name, alias }).await;
+        Ok(())
     }
 
     /// Moves a version to a stage. Production needs the gate's consent, or a reason to override it, which is recorded;

@@ -52,6 +52,8 @@ pub enum Subject {
     Models,
     /// Model versions: tags and attributes.
     Versions,
+    /// Evaluation datasets: tags and attributes.
+    Datasets,
 }
 
 impl Subject {
@@ -60,6 +62,7 @@ impl Subject {
             Self::Runs => &RUN_ATTRIBUTES,
             Self::Experiments => &["name", "creation_time", "last_update_time"],
             Self::Models => &["name", "creation_timestamp", "last_updated_timestamp"],
+            Self::Datasets => &["name", "created_time", "last_update_time", "created_by", "last_updated_by"],
             Self::Versions => {
                 &["name", "run_id", "source_path", "version_number", "creation_timestamp", "last_updated_timestamp"]
             }
@@ -192,7 +195,9 @@ impl<'a> Parser<'a> {
         let Some(entity) = entity.filter(|entity| self.subject.has(*entity)) else {
             return match self.subject {
                 Subject::Runs => self.error("metrics, params, tags, attributes or datasets"),
-                Subject::Experiments | Subject::Models | Subject::Versions => self.error("tags or attributes"),
+                Subject::Experiments | Subject::Models | Subject::Versions | Subject::Datasets => {
+                    self.error("tags or attributes")
+                }
             };
         };
         let key = if key.is_empty() {

@@ -1,6 +1,7 @@
 //! Searches over lists that are short enough to be looked through: experiments, registered models, versions.
 
 use crate::error::{Error, Result};
+use crate::prompts::IS_PROMPT;
 use crate::search::{Subject, parse_filter, parse_order_by};
 use metria_store::{Entity, Page, Tag, Value};
 use std::cmp::Ordering;
@@ -45,11 +46,8 @@ pub(crate) fn tag_value(tags: &[Tag], key: &str) -> Option<Found> {
     tags.iter().find(|tag| tag.key == key).map(|tag| Found::Text(tag.value.clone()))
 }
 
-/// The tag that tells prompts from models. Whatever lacks it is a model: clients ask for what is no prompt by `!=`,
-/// which would leave out whatever has no such tag.
-const IS_PROMPT: &str = "mlflow.prompt.is_prompt";
-
-/// A tag of the registry.
+/// A tag of the registry. Whatever lacks the tag of prompts is a model: clients ask for what is no prompt by `!=`, which
+/// would leave out whatever has no such tag.
 pub(crate) fn registry_tag_value(tags: &[Tag], key: &str) -> Option<Found> {
     tag_value(tags, key).or_else(|| (key == IS_PROMPT).then(|| Found::Text("false".to_owned())))
 }
@@ -96,7 +94,7 @@ fn missing_last(a: Option<Found>, b: Option<Found>, ascending: bool) -> Ordering
     }
 }
 
-fn offset(token: Option<&str>) -> Result<usize> {
+pub(crate) fn offset(token: Option<&str>) -> Result<usize> {
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(0) };
     let number = token.strip_prefix('o').and_then(|digits| digits.parse().ok());
     number.ok_or_else(|| Error::PageToken(token.to_owned()))

@@ -3,6 +3,7 @@
 use super::{Context, output};
 use crate::config::Config;
 use crate::http::{HttpMetrics, connections};
+use crate::jobs::webhooks::{Webhooks, Worker};
 use crate::live::Live;
 use crate::state::{AppState, Inner};
 use anyhow::{Context as _, Result};
@@ -73,6 +74,7 @@ pub(super) struct Serving {
     /// Where it listens.
     pub(super) address: SocketAddr,
     live: Live,
+    worker: Worker,
     stop: tokio::sync::oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -86,7 +88,10 @@ impl Serving {
         let limits = ServerLimits { max_instances: config.max_instances, max_in_flight: config.max_in_flight };
         let server = workspace.model_server(limits)?;
         let live = Live::new(&workspace.tracking);
+        let webhooks = Webhooks::new(config.webhooks.clone()).context("webhooks cannot be told")?;
+        let worker = Worker::start(webhooks.clone(), workspace.tracking.clone());
         let state = AppState::new(Inner {
+            webhooks,
             workspace: workspace.clone(),
             metrics: HttpMetrics::new(server.clone()),
             server,
@@ -99,7 +104,7 @@ impl Serving {
         let router = crate::http::router(state);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(connections::serve(listener, router, stopped, config.request_timeout));
-        Ok(Self { address, live, stop, task })
+        Ok(Self { address, live, worker, stop, task })
     }
 
     /// Serves until the signal, then stops taking connections and lets what is under way end. A second signal ends at
@@ -121,7 +126,9 @@ impl Serving {
         // Pages that watch a run would wait for ever.
         self.live.stop();
         let _ = self.stop.send(());
-        match tokio::time::timeout(DRAIN_DEADLINE, self.task).await {
+        let ended = tokio::time::timeout(DRAIN_DEADLINE, self.task).await;
+        self.worker.stop().await;
+        match ended {
             Ok(ended) => Ok(ended?),
             Err(_) => {
                 tracing::warn!("some requests had not ended after {DRAIN_DEADLINE:?}");

@@ -48,6 +48,19 @@ pub(crate) const KEYS: &[Key] = &[
         help: "predictions under way at once before the answer is 429",
     },
     Key { name: "serving.max_instances", default: "10000", help: "most rows in one prediction request" },
+    Key {
+        name: "webhooks.allow_private",
+        default: "false",
+        help: "allow webhooks at addresses of this machine and network",
+    },
+    Key { name: "webhooks.schemes", default: "https", help: "schemes that webhooks may have, with commas between" },
+    Key {
+        name: "webhooks.key_file",
+        default: "",
+        help: "key that webhooks' secrets are encrypted with, shared by servers on one store (default: webhooks.key in the home)",
+    },
+    Key { name: "webhooks.timeout_seconds", default: "30", help: "how long telling a webhook may take" },
+    Key { name: "webhooks.max_retries", default: "3", help: "how often a webhook that failed is told again" },
     Key { name: "log.filter", default: "info", help: "what is logged, such as info or metria=debug,warn" },
     Key { name: "log.format", default: "text", help: "text or json" },
 ];

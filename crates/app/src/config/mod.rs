@@ -8,10 +8,11 @@ mod raw;
 pub(crate) use keys::KEYS;
 pub(crate) use raw::{Raw, Refused, environment};
 
+use crate::jobs::webhooks::WebhookOptions;
 use anyhow::Result;
 use metria::{Durability, WorkspaceOptions};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A checked configuration.
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) max_in_flight: usize,
     /// Most rows in one prediction request.
     pub(crate) max_instances: usize,
+    /// How webhooks are told.
+    pub(crate) webhooks: WebhookOptions,
     /// Log filter.
     pub(crate) log_filter: String,
     /// Logs as JSON lines.
@@ -78,16 +81,12 @@ impl Config {
                 _ => return Err(raw.refuse("store.durability", "`process` or `power_loss`")),
             },
             bind: SocketAddr::new(host, raw.number("server.port", 0, 65_535)?.try_into()?),
-            allowed_hosts: raw
-                .text("server.allowed_hosts")
-                .split(',')
-                .map(|host| host.trim().to_ascii_lowercase())
-                .filter(|host| !host.is_empty())
-                .collect(),
+            allowed_hosts: list(raw, "server.allowed_hosts"),
             max_body_bytes: raw.number("server.max_body_bytes", 1_000, 1 << 40)?,
             request_timeout: Duration::from_secs(raw.number("server.request_timeout_seconds", 1, 86_400)? as u64),
             max_in_flight: raw.number("serving.max_in_flight", 1, 1_000_000)?,
             max_instances: raw.number("serving.max_instances", 1, 100_000_000)?,
+            webhooks: webhooks(raw, &home)?,
             log_filter: raw.text("log.filter").to_owned(),
             log_json: match raw.text("log.format") {
                 "text" => false,
@@ -107,4 +106,27 @@ impl Config {
             durability: self.durability,
         }
     }
+}
+
+/// Texts with commas between, in lower case.
+fn list(raw: &Raw, name: &str) -> Vec<String> {
+    let parts = raw.text(name).split(',').map(|part| part.trim().to_ascii_lowercase());
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+fn webhooks(raw: &Raw, home: &Path) -> Result<WebhookOptions> {
+    let schemes = list(raw, "webhooks.schemes");
+    if schemes.is_empty() || schemes.iter().any(|scheme| !["https", "http"].contains(&scheme.as_str())) {
+        return Err(raw.refuse("webhooks.schemes", "`https`, `http` or both"));
+    }
+    Ok(WebhookOptions {
+        allow_private: raw.boolean("webhooks.allow_private")?,
+        schemes,
+        key_file: match raw.text("webhooks.key_file") {
+            "" => home.join("webhooks.key"),
+            path => PathBuf::from(path),
+        },
+        timeout: Duration::from_secs(raw.number("webhooks.timeout_seconds", 1, 300)? as u64),
+        max_retries: raw.number("webhooks.max_retries", 0, 20)?.try_into()?,
+    })
 }

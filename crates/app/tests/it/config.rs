@@ -123,3 +123,19 @@ fn a_home_that_nobody_may_write() {
     says(&home.refused(1, &["runs", "list", "--home", "locked"]), &["cannot write into the home folder", "locked"]);
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o700)).unwrap();
 }
+
+#[test]
+fn webhooks_settings_are_checked() {
+    let home = Home::new();
+    for (name, value, words) in [
+        ("METRIA_WEBHOOKS_SCHEMES", "ftp", vec!["webhooks.schemes", "`https`, `http` or both", "`ftp`"]),
+        ("METRIA_WEBHOOKS_SCHEMES", ",", vec!["webhooks.schemes", "METRIA_WEBHOOKS_SCHEMES"]),
+        ("METRIA_WEBHOOKS_ALLOW_PRIVATE", "maybe", vec!["webhooks.allow_private", "true or false", "`maybe`"]),
+        ("METRIA_WEBHOOKS_TIMEOUT_SECONDS", "0", vec!["webhooks.timeout_seconds", "1 to 300", "`0`"]),
+        ("METRIA_WEBHOOKS_MAX_RETRIES", "-1", vec!["webhooks.max_retries", "0 to 20", "`-1`"]),
+    ] {
+        let output = with_env(&home, &[(name, value)], &["config", "check"]);
+        assert_eq!(output.status.code(), Some(1), "{name}={value}");
+        says(&stderr(&output), &words);
+    }
+}

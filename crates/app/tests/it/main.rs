@@ -11,6 +11,7 @@ mod demo;
 mod hosts;
 mod kills;
 mod live;
+mod mlflow;
 mod models;
 mod predict;
 mod processes;

@@ -3,6 +3,12 @@
 //! Readers use a pool and see one state each. The writes of a process go through [`Writer`]; writers of different
 //! processes wait for each other at the row of the run, model or experiment that they write to.
 
+#[path = "../shared/dataset_records.rs"]
+mod dataset_records;
+#[path = "../shared/datasets.rs"]
+mod datasets;
+#[path = "../shared/deliveries.rs"]
+mod deliveries;
 mod errors;
 #[path = "../shared/experiments.rs"]
 mod experiments;
@@ -15,6 +21,8 @@ mod rows;
 mod runs;
 #[path = "../shared/stages.rs"]
 mod stages;
+#[path = "../shared/webhooks.rs"]
+mod webhooks;
 
 use crate::migrations::{self, POSTGRES};
 use crate::sql::Dialect;

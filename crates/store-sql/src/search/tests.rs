@@ -28,6 +28,7 @@ async fn plan(query: &RunQuery, segment: Segment, after: Option<&PageToken>) -> 
             Value::Text(text) => explain.bind(text),
             Value::Number(number) => explain.bind(number),
             Value::Integer(integer) => explain.bind(integer),
+            Value::Maybe(text) => explain.bind(text),
         };
     }
     let rows = explain.fetch_all(&mut connection).await.unwrap();

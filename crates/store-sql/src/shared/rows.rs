@@ -52,6 +52,7 @@ pub(super) fn query(sql: Sql) -> Query<'static, Database, <Database as sqlx::Dat
             Value::Text(text) => query.bind(text),
             Value::Number(number) => query.bind(number),
             Value::Integer(integer) => query.bind(integer),
+            Value::Maybe(text) => query.bind(text),
         };
     }
     query

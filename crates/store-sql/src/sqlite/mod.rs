@@ -3,6 +3,12 @@
 //! Readers use a pool of their own and never wait for the writer (write-ahead log). All writes go through
 //! [`Writer`]. Two processes may share a file: each commit takes the file's write lock and waits for the other.
 
+#[path = "../shared/dataset_records.rs"]
+mod dataset_records;
+#[path = "../shared/datasets.rs"]
+mod datasets;
+#[path = "../shared/deliveries.rs"]
+mod deliveries;
 mod errors;
 #[path = "../shared/experiments.rs"]
 mod experiments;
@@ -15,6 +21,8 @@ mod rows;
 mod runs;
 #[path = "../shared/stages.rs"]
 mod stages;
+#[path = "../shared/webhooks.rs"]
+mod webhooks;
 
 use crate::migrations::{self, SQLITE};
 use crate::options::{Durability, StoreOptions};

@@ -7,6 +7,7 @@
 //! where `async fn open() -> metria_store::contract::Opened` makes an empty store. Each function panics with a message
 //! when the promise is broken.
 
+pub mod datasets;
 pub mod experiments;
 pub mod filters;
 pub mod metrics;
@@ -14,6 +15,7 @@ pub mod models;
 pub mod paging;
 pub mod runs;
 pub mod stages;
+pub mod webhooks;
 pub mod whole;
 
 use crate::{
@@ -80,6 +82,14 @@ macro_rules! contract_tests {
         $crate::contract_tests!(@entity $open, stages:
             moving_writes_a_transition, others_are_archived, only_places_of_use_are_cleared, versions_in_use_stay,
             one_champion_under_concurrency, decisions,
+        );
+        $crate::contract_tests!(@entity $open, datasets:
+            what_is_written_is_read, what_is_missing_is_not_found, the_newest_come_first, tags,
+            inputs_identify_records, pages_of_records, many_records, writers_at_once, deleting,
+        );
+        $crate::contract_tests!(@entity $open, webhooks:
+            what_is_written_is_read, what_is_missing_is_not_found, changing, subscribers, deliveries_in_order,
+            waiting_is_bounded, takers_at_once,
         );
         $crate::contract_tests!(@entity $open, whole:
             a_closed_store_is_unavailable, closing_waits_for_what_was_asked,

@@ -1,18 +1,21 @@
 //! Records in memory: plain maps under one lock. For tests, tries and small tools; what is written lives as long as the
 //! store.
 
+mod datasets;
 mod experiments;
 mod models;
 mod runs;
 mod search;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use crate::error::{Error, Result};
 use crate::experiments::Experiment;
 use crate::models::{GateDecision, ModelVersion, RegisteredModel, StageTransition};
 use crate::runs::Tag;
-use crate::{Store, memory::runs::StoredRun};
+use crate::webhooks::{Delivery, Webhook};
+use crate::{Store, memory::datasets::StoredDataset, memory::runs::StoredRun};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -39,6 +42,9 @@ struct Records {
     experiments: BTreeMap<String, Experiment>,
     runs: BTreeMap<String, StoredRun>,
     models: BTreeMap<String, StoredModel>,
+    datasets: BTreeMap<String, StoredDataset>,
+    webhooks: BTreeMap<String, Webhook>,
+    deliveries: BTreeMap<String, Delivery>,
 }
 
 impl Default for MemoryStore {

@@ -4,14 +4,18 @@
 
 mod artifacts;
 mod convert;
+mod datasets;
 mod error;
 mod experiments;
 mod input;
 mod metrics;
+mod missing;
 mod model_versions;
+mod prompts;
 mod registered_models;
 mod runs;
 mod types;
+mod webhooks;
 
 use crate::state::AppState;
 use axum::Router;
@@ -78,17 +82,19 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/model-versions/set-tag", post(model_versions::set_tag))
         .route("/model-versions/delete-tag", delete(model_versions::delete_tag))
         .route("/logged-models/search", post(runs::no_logged_models))
-        .fallback(error::not_here);
+        .merge(webhooks::routes())
+        .fallback(missing::not_here);
+    let version_3 = Router::new().merge(datasets::routes()).fallback(missing::not_here);
     let proxied = Router::new()
         .route("/artifacts", get(artifacts::list_proxied))
         .route("/artifacts/{*path}", get(artifacts::download_proxied).put(artifacts::upload).delete(artifacts::delete))
         .layer(DefaultBodyLimit::disable())
-        .fallback(error::not_here);
+        .fallback(missing::not_here);
     ["/api", "/ajax-api"].into_iter().fold(outside(), |router, prefix| {
         router
             .nest(&format!("{prefix}/2.0/mlflow"), tracking.clone())
             .nest(&format!("{prefix}/2.0/mlflow-artifacts"), proxied.clone())
-            .route(&format!("{prefix}/3.0/mlflow/{{*rest}}"), any(error::not_here))
+            .nest(&format!("{prefix}/3.0/mlflow"), version_3.clone())
     })
 }
 
@@ -96,6 +102,7 @@ pub(crate) fn router() -> Router<AppState> {
 fn outside() -> Router<AppState> {
     Router::new()
         .route("/version", get(|| async { VERSION }))
+        .route("/graphql", any(missing::not_here))
         .route("/get-artifact", get(artifacts::download_of_run))
         .route("/ajax-api/2.0/mlflow/get-artifact", get(artifacts::download_of_run))
         .route("/model-versions/get-artifact", get(artifacts::download_of_version))

@@ -4,6 +4,7 @@ use super::convert::{location, public_uri, tags, version};
 use super::error::{MlflowError, Result};
 use super::experiments::with_token;
 use super::input::{Input, flag, required};
+use super::prompts;
 use super::registered_models::SearchFields;
 use super::types::{KeyValue, ModelVersion};
 use crate::state::AppState;
@@ -11,7 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use metria_core::{ModelStage, ModelUri};
 use metria_store::Tag;
-use metria_tracking::RegisterVersion;
+use metria_tracking::{RegisterVersion, is_prompt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -57,14 +58,20 @@ pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<F
     let run_id = fields.run_id.filter(|id| !id.is_empty());
     // Versions of names that nobody registered are refused, as upstream has it.
     state.tracking().get_model(&name).await?;
+    let tags = tags(fields.tags);
     let new = RegisterVersion {
-        storage_location: storage_location(&state, &source, run_id.as_deref()).await?,
+        storage_location: if is_prompt(&tags) {
+            prompts::check_source(&source)?;
+            source.clone()
+        } else {
+            storage_location(&state, &source, run_id.as_deref()).await?
+        },
         name,
         source,
         run_id,
         description: fields.description.unwrap_or_default(),
         user_id: String::new(),
-        tags: tags(fields.tags),
+        tags,
     };
     let made = state.tracking().register_version(new).await?;
     answer(&state, made).await
@@ -79,6 +86,7 @@ async fn storage_location(state: &AppState, source: &str, run_id: Option<&str>) 
             return Ok(format!("{}/{path}", run.info.artifact_uri));
         }
         Ok(ModelUri::Registered { name, selector }) => {
+            prompts::check_is_model(state, &name, source).await?;
             return Ok(state.tracking().resolve(&name, &selector).await?.storage_location);
         }
         _ => {}

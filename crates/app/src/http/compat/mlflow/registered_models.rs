@@ -67,8 +67,11 @@ async fn answer(state: &AppState, found: metria_store::RegisteredModel) -> Resul
 pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let name = required("name", fields.name)?;
     let description = fields.description.unwrap_or_default();
-    let found = state.tracking().create_model(&name, &description, tags(fields.tags)).await?;
-    answer(&state, found).await
+    let tags = tags(fields.tags);
+    match state.tracking().create_model(&name, &description, tags.clone()).await {
+        Ok(made) => answer(&state, made).await,
+        Err(error) => Err(super::prompts::not_created(&state, &name, &tags, error).await),
+    }
 }
 
 pub(super) async fn get(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
@@ -136,6 +139,12 @@ pub(super) async fn delete_tag(State(state): State<AppState>, Input(fields): Inp
 pub(super) async fn get_by_alias(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let (name, alias) = (required("name", fields.name)?, required("alias", fields.alias)?);
     let found = state.tracking().get_model(&name).await?;
+    if alias.eq_ignore_ascii_case("latest") {
+        let newest = state.tracking().list_versions(&name).await?.into_iter().next();
+        let newest =
+            newest.ok_or_else(|| MlflowError::not_found(format!("Latest version not found for model {name}.")))?;
+        return Ok(Json(json!({"model_version": version(newest, &found.aliases)})));
+    }
     let Some(number) = found.aliases.iter().find(|(known, _)| *known == alias).map(|(_, version)| *version) else {
         // Clients look for these words.
         return Err(MlflowError::invalid(format!("Registered model alias {alias} not found.")));
@@ -146,8 +155,19 @@ pub(super) async fn get_by_alias(State(state): State<AppState>, Input(fields): I
 
 pub(super) async fn set_alias(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let (name, alias) = (required("name", fields.name)?, required("alias", fields.alias)?);
+    if is_reserved(&alias) {
+        return Err(MlflowError::invalid(format!(
+            "the aliases `latest` and `v` with a number mean versions already; got `{alias}`"
+        )));
+    }
     state.tracking().set_alias(&name, &alias, super::model_versions::number(fields.version)?).await?;
     Ok(Json(json!({})))
+}
+
+/// `latest` and `v3` mean versions without being set, upper and lower case alike.
+fn is_reserved(alias: &str) -> bool {
+    let number = alias.strip_prefix(['v', 'V']).unwrap_or_default();
+    alias.eq_ignore_ascii_case("latest") || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Removing an alias that is not there changes nothing, as upstream has it.
