@@ -42,6 +42,9 @@ pub enum Error {
     /// A page token that was not given out.
     #[error("the page token `{0}` was not given out by this server")]
     PageToken(String),
+    /// A run id of another form.
+    #[error("a run id has 32 hexadecimal characters in lower case; got `{0}`")]
+    RunId(String),
     /// The present state forbids it.
     #[error("{0}")]
     Conflict(String),
@@ -55,7 +58,7 @@ impl Kinded for Error {
         match self {
             Self::Store(error) => error.kind(),
             Self::Name(error) => error.kind(),
-            Self::Search(_) | Self::Limit { .. } | Self::PageToken(_) => ErrorKind::InvalidInput,
+            Self::Search(_) | Self::Limit { .. } | Self::PageToken(_) | Self::RunId(_) => ErrorKind::InvalidInput,
             Self::GateRefused { .. } => ErrorKind::GateRefused,
             Self::Conflict(_) => ErrorKind::Conflict,
             Self::NotFound(_) => ErrorKind::NotFound,

@@ -46,7 +46,7 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(runs::delete_tag))
         .routes(routes!(runs::metric_history))
         .routes(routes!(artifacts::list))
-        .routes(routes!(artifacts::download))
+        .routes(routes!(artifacts::download, artifacts::upload))
         .routes(routes!(models::list))
         .routes(routes!(models::get))
         .routes(routes!(models::register))
