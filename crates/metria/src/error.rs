@@ -31,6 +31,9 @@ pub enum Error {
         /// Why not.
         source: metria_store::Error,
     },
+    /// Tracking from outside the server.
+    #[error(transparent)]
+    Client(#[from] metria_client::Error),
     /// Serving.
     #[error(transparent)]
     Serving(#[from] metria_serving::Error),
@@ -63,6 +66,7 @@ impl Kinded for Error {
             Self::Tracking(error) => error.kind(),
             Self::Artifacts(error) => error.kind(),
             Self::Store(error) | Self::Records { source: error, .. } => error.kind(),
+            Self::Client(error) => error.kind(),
             Self::Serving(error) => error.kind(),
             Self::Cancelled(error) => error.kind(),
             Self::Uri(error) => error.kind(),

@@ -1,6 +1,7 @@
 //! Metria's facade: the whole life of a model in a few types.
 //!
-//! [`Workspace`] opens everything that a home folder holds, [`MLPipeline`] trains, tracks and validates a model on a
+//! [`ExperimentTracker`] writes down what any training does, with or without a server in reach; [`ModelRegistry`] takes
+//! models from stage to stage. [`Workspace`] opens everything that a home folder holds, [`MLPipeline`] trains, tracks and validates a model on a
 //! table, and [`Workspace::register_and_gate`] takes it on into the registry, through the gate, to Production. The
 //! crates below do the work; here they are wired.
 //!
@@ -26,21 +27,36 @@ struct Readme;
 
 mod error;
 mod evaluation;
+mod experiment_config;
+mod experiment_tracker;
+mod logged_artifact;
 mod ml_pipeline;
+mod model_performance;
+mod model_registry;
 mod models;
 mod plots;
 mod prediction;
 mod registry_source;
 mod run_artifacts;
-mod source_commit;
+mod run_context;
+mod tracking_target;
 mod training;
 mod workspace;
 
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, RocCurve};
+pub use experiment_config::ExperimentConfig;
+pub use experiment_tracker::{ExperimentTracker, TrackerOptions};
+pub use logged_artifact::LoggedArtifact;
+pub use metria_client::console::{ConsoleLog, Tee};
+pub use metria_client::environment::python_packages;
+pub use metria_client::{Delivered, RecorderOptions, SpoolOutcome, SpoolReport};
+pub use metria_core::ModelStage;
 pub use metria_learn::pipeline::Categories;
 pub use metria_store_sql::Durability;
 pub use ml_pipeline::{MLPipeline, ValidationScores};
+pub use model_performance::ModelPerformance;
+pub use model_registry::ModelRegistry;
 pub use models::{GateOutcome, Registration};
 pub use prediction::{predict_table, unused_columns};
 pub use training::{CrossValidation, ModelSettings, TrainedModel, Training, TrainingEvent};

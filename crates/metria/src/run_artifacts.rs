@@ -1,9 +1,14 @@
 //! Files of a run.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
 use metria_artifacts::ArtifactInfo;
 use metria_core::names::check_artifact_path;
+use sha2::{Digest, Sha256};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Workspace {
     /// Where a file or folder of a run is below the artifact root; the run's own folder for the empty path.
@@ -30,4 +35,52 @@ impl Workspace {
         let whole = |name: String| if folder.is_empty() { name } else { format!("{folder}/{name}") };
         Ok(found.into_iter().map(|entry| ArtifactInfo { path: whole(entry.path), ..entry }).collect())
     }
+
+    /// Writes a file of a run as its bytes come; a reader sees nothing of it, or the old content, until it is whole.
+    /// With `sha256`, the digest in hexadecimal, bytes of another digest are refused and nothing of them is kept.
+    ///
+    /// # Errors
+    /// As [`Self::run_artifact_path`], when the bytes break off or are others than announced, or the storage fails.
+    pub async fn put_run_artifact<E: Into<BoxError>>(
+        &self,
+        run_id: &str,
+        path: &str,
+        bytes: impl Stream<Item = std::result::Result<Bytes, E>> + Unpin + Send,
+        sha256: Option<&str>,
+    ) -> Result<()> {
+        if path.trim_matches('/').is_empty() {
+            return Err(Error::Invalid("a file needs a path below the run's artifacts; got none".to_owned()));
+        }
+        let whole = self.run_artifact_path(run_id, path).await?;
+        match sha256 {
+            Some(sha256) => self.artifacts.put_stream(&whole, Box::pin(checked(bytes, sha256.to_owned()))).await?,
+            None => self.artifacts.put_stream(&whole, bytes).await?,
+        }
+        Ok(())
+    }
+}
+
+/// The same bytes, and an error behind them when their digest is another.
+fn checked<E: Into<BoxError>>(
+    bytes: impl Stream<Item = std::result::Result<Bytes, E>> + Unpin + Send,
+    expected: String,
+) -> impl Stream<Item = std::result::Result<Bytes, BoxError>> + Send {
+    stream::unfold(Some((bytes, Sha256::new())), move |state| {
+        let expected = expected.clone();
+        async move {
+            let (mut bytes, mut hasher) = state?;
+            match bytes.next().await {
+                Some(Ok(piece)) => {
+                    hasher.update(&piece);
+                    Some((Ok(piece), Some((bytes, hasher))))
+                }
+                Some(Err(error)) => Some((Err(error.into()), None)),
+                None => {
+                    let got: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                    let other = || format!("its SHA-256 is {got}, announced was {expected}").into();
+                    (!got.eq_ignore_ascii_case(&expected)).then(|| (Err(other()), None))
+                }
+            }
+        }
+    })
 }

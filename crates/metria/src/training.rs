@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::evaluation::Evaluation;
-use crate::source_commit::source_commit;
+use crate::run_context::source_tags;
 use crate::workspace::Workspace;
 use arrow_array::{Array, Float64Array, RecordBatch};
 use metria_artifacts::ModelPackage;
@@ -269,21 +269,12 @@ impl Training {
 
     async fn start_run(&self, workspace: &Workspace, data: &TrainingData, pipeline: &Pipeline) -> Result<String> {
         let experiment = workspace.tracking.get_or_create_experiment(&self.experiment).await?;
-        let tag = |key: &str, value: &str| Tag { key: key.to_owned(), value: value.to_owned() };
-        let mut tags = vec![
-            tag("mlflow.user", &self.user),
-            tag("mlflow.source.name", &self.source_name),
-            tag("mlflow.source.type", "LOCAL"),
-        ];
-        let commit = std::env::current_dir().ok().and_then(|folder| source_commit(&folder));
-        if let Some(commit) = commit {
-            tags.push(tag("mlflow.source.git.commit", &commit));
-        }
+        let folder = std::env::current_dir().unwrap_or_default();
         let run = CreateRun {
             experiment_id: experiment.experiment_id,
             run_name: self.run_name.clone(),
             user_id: self.user.clone(),
-            tags,
+            tags: source_tags(&self.user, &self.source_name, &folder),
             start_time_ms: None,
         };
         let run_id = workspace.tracking.create_run(run).await?.info.run_id;

@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::registry_source::RegistrySource;
+use crate::tracking_target::HomeSink;
 use metria_artifacts::ArtifactStore;
+use metria_client::SpoolReport;
 use metria_serving::{ModelServer, PredictionLog, ServerLimits};
 use metria_store_sql::{Durability, StoreOptions};
 use metria_tracking::Tracking;
@@ -74,6 +76,20 @@ impl Workspace {
     #[must_use]
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The records themselves, for what goes past the rules of [`Tracking`], such as an import.
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn metria_store::Store> {
+        self.store.clone()
+    }
+
+    /// Sends what dead trainings left behind in a folder of spools to this home.
+    ///
+    /// # Errors
+    /// When the folder cannot be read. What is wrong with one spool is in its report.
+    pub async fn sync_spools(&self, spool: &Path) -> Result<Vec<SpoolReport>> {
+        Ok(metria_client::sync_spools(spool, &HomeSink(self.clone())).await?)
     }
 
     /// A model server over this home's registry; its prediction log goes to `predictions` in the home.

@@ -3,7 +3,7 @@
 use crate::Tracking;
 use crate::error::Result;
 use metria_store::{Run, RunInfo};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One param or metric of several runs; none where a run lacks it.
@@ -31,7 +31,7 @@ pub struct RunComparison {
 }
 
 /// One version with what its run logged.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionSide {
     /// The version.
@@ -43,7 +43,7 @@ pub struct VersionSide {
 }
 
 /// Two versions side by side.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionComparison {
     /// The one.

@@ -45,6 +45,9 @@ pub enum Error {
     /// A value that cannot be used.
     #[error("{0}")]
     Invalid(String),
+    /// A run id of another form.
+    #[error("a run id has 32 hexadecimal characters in lower case; got `{0}`")]
+    RunId(String),
     /// The present state forbids it.
     #[error("{0}")]
     Conflict(String),
@@ -58,7 +61,9 @@ impl Kinded for Error {
         match self {
             Self::Store(error) => error.kind(),
             Self::Name(error) => error.kind(),
-            Self::Search(_) | Self::Limit { .. } | Self::PageToken(_) | Self::Invalid(_) => ErrorKind::InvalidInput,
+            Self::Search(_) | Self::Limit { .. } | Self::PageToken(_) | Self::Invalid(_) | Self::RunId(_) => {
+                ErrorKind::InvalidInput
+            }
             Self::GateRefused { .. } => ErrorKind::GateRefused,
             Self::Conflict(_) => ErrorKind::Conflict,
             Self::NotFound(_) => ErrorKind::NotFound,

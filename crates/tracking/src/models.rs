@@ -10,7 +10,7 @@ use metria_core::names::{check_key, check_model_name};
 use metria_core::time::now_ms;
 use metria_core::{ModelStage, VersionSelector};
 use metria_store::{Entity, GateDecision, ModelVersion, Page, RegisteredModel, StageTransition, Tag};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Longest value of a tag in the registry, as MLflow's clients know it.
 const REGISTRY_TAG_LENGTH: usize = 100_000;
@@ -35,7 +35,7 @@ pub struct RegisterVersion {
 }
 
 /// A model with everything that is known about it, each list the newest first.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelDetails {
     /// The model.

@@ -67,7 +67,34 @@ impl Tracking {
     /// # Errors
     /// When a name or tag is refused, or the experiment is not there or deleted.
     pub async fn create_run(&self, run: CreateRun) -> Result<Run> {
-        let run_id = ids::new_id();
+        self.create_run_as(ids::new_id(), run).await
+    }
+
+    /// A new, running run under an id that its maker chose, so that asking again makes no second one: the run and
+    /// whether it is new. One that is there already stays as it is.
+    ///
+    /// # Errors
+    /// As [`Self::create_run`], when the id is not 32 hexadecimal characters, or when it is that of a run of another
+    /// experiment.
+    pub async fn get_or_create_run(&self, run_id: &str, run: CreateRun) -> Result<(Run, bool)> {
+        if !ids::is_id(run_id) {
+            return Err(Error::RunId(run_id.to_owned()));
+        }
+        let experiment_id = run.experiment_id.clone();
+        let found = match self.create_run_as(run_id.to_owned(), run).await {
+            Err(Error::Store(metria_store::Error::AlreadyExists { .. })) => self.get_run(run_id).await?,
+            made => return made.map(|run| (run, true)),
+        };
+        if found.info.experiment_id == experiment_id {
+            return Ok((found, false));
+        }
+        Err(Error::Conflict(format!(
+            "the run {run_id} exists already, in the experiment {}; asked for was {experiment_id}",
+            found.info.experiment_id
+        )))
+    }
+
+    async fn create_run_as(&self, run_id: String, run: CreateRun) -> Result<Run> {
         let run_name = match run.run_name {
             Some(name) => {
                 check_display_name("run name", &name)?;

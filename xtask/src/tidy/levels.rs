@@ -4,7 +4,7 @@ use super::manifests;
 use crate::tree::{Finding, Tree};
 
 /// The level of each crate, by package name.
-const LEVELS: [(&str, u8); 20] = [
+const LEVELS: [(&str, u8); 22] = [
     ("metria-core", 0),
     ("metria-data", 1),
     ("metria-learn", 1),
@@ -13,6 +13,7 @@ const LEVELS: [(&str, u8); 20] = [
     ("metria-store-sql", 2),
     ("metria-artifacts", 2),
     ("metria-tracking", 2),
+    ("metria-client", 2),
     ("metria-features", 2),
     ("metria-tune", 2),
     ("metria-explain", 2),
@@ -22,6 +23,7 @@ const LEVELS: [(&str, u8); 20] = [
     ("metria-llm", 2),
     ("metria-nn", 2),
     ("metria-pipelines", 3),
+    ("metria-migrate", 3),
     ("metria", 3),
     ("metria-python", 4),
     ("metria-app", 4),

@@ -4,11 +4,15 @@ mod config;
 mod data;
 mod demo;
 mod evaluate;
+mod exec;
+mod export;
+mod import;
 mod models;
 mod output;
 mod predict;
 mod runs;
 mod server;
+mod sync;
 mod train;
 
 use crate::config::{Config, Raw};
@@ -55,7 +59,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Predict every row of a table into a file
     Predict(predict::Predict),
-    /// List, show and compare runs
+    /// List, show and compare runs; run a command as one
     #[command(subcommand)]
     Runs(runs::Runs),
     /// List, register, promote, compare and roll back models
@@ -64,6 +68,12 @@ enum Command {
     /// Look at a table: types, missing values, distributions
     #[command(subcommand)]
     Data(data::Data),
+    /// Take over everything that another tracking server or folder holds
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Write everything into a form that others read
+    #[command(subcommand)]
+    Export(export::Export),
     /// Serve predictions, the API and the web pages
     Server(server::Server),
     /// Show or check the configuration
@@ -116,6 +126,8 @@ impl Cli {
             Command::Runs(command) => command.run(&context).await,
             Command::Models(command) => command.run(&context).await,
             Command::Data(command) => command.run(&context),
+            Command::Import(command) => command.run(&context).await,
+            Command::Export(command) => command.run(&context).await,
             Command::Server(command) => command.run(&context).await,
             Command::Config(_) => Ok(()),
         }

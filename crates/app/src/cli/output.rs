@@ -100,6 +100,13 @@ impl Progress {
         self.bar.inc(1);
     }
 
+    /// So many steps done, of a number that nobody knows.
+    pub(crate) fn position(&self, done: u64, text: &str) {
+        self.bar.set_length(done);
+        self.bar.set_position(done);
+        self.bar.set_message(text.to_owned());
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
@@ -116,8 +123,21 @@ pub(crate) struct Usage(pub(crate) String);
 #[error("{0}")]
 pub(crate) struct GateSaidNo(pub(crate) String);
 
-/// 0 done, 1 failed, 2 bad usage, 3 a gate said no.
+/// A command that ran as a run and failed; its exit code is passed on.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct CommandFailed {
+    /// What happened.
+    pub(crate) message: String,
+    /// Its exit code, as a shell tells it.
+    pub(crate) code: u8,
+}
+
+/// 0 done, 1 failed, 2 bad usage, 3 a gate said no; that of the command where one was run.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if let Some(failed) = error.downcast_ref::<CommandFailed>() {
+        return ExitCode::from(failed.code);
+    }
     if is_usage(error) {
         return ExitCode::from(2);
     }
@@ -167,6 +187,7 @@ fn kind_of(cause: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     of::<metria::Error>(cause)
         .or_else(|| of::<metria_tracking::Error>(cause))
         .or_else(|| of::<metria_data::Error>(cause))
+        .or_else(|| of::<metria_migrate::Error>(cause))
         .or_else(|| of::<metria_runtime::Cancelled>(cause))
         .or_else(|| of::<metria_runtime::telemetry::TelemetryError>(cause))
         .or_else(|| cause.downcast_ref().map(io_kind))

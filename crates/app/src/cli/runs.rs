@@ -19,6 +19,10 @@ pub(crate) enum Runs {
         /// The run
         run_id: String,
     },
+    /// Run a command as a run: its output, its load on the machine and its exit code are kept
+    Exec(super::exec::Exec),
+    /// Send what trainings left behind that could not reach their server or were killed
+    Sync(super::sync::Sync),
     /// Params and metrics of several runs side by side
     Compare {
         /// Two or more runs
@@ -45,6 +49,14 @@ pub(crate) struct List {
 
 impl Runs {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        match self {
+            Self::Exec(exec) => exec.run(context).await,
+            Self::Sync(sync) => sync.run(context).await,
+            other => other.look(context).await,
+        }
+    }
+
+    async fn look(self, context: &Context) -> Result<()> {
         let workspace = context.workspace().await?;
         let tracking = &workspace.tracking;
         match self {
@@ -77,6 +89,7 @@ impl Runs {
                 let comparison = tracking.compare_runs(&run_ids).await?;
                 print_comparison(context, &comparison)?;
             }
+            Self::Exec(_) | Self::Sync(_) => {}
         }
         workspace.close().await;
         Ok(())

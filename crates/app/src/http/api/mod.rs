@@ -53,7 +53,7 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(series::get))
         .routes(routes!(events::watch))
         .routes(routes!(artifacts::list))
-        .routes(routes!(artifacts::download))
+        .routes(routes!(artifacts::download, artifacts::upload))
         .routes(routes!(models::list))
         .routes(routes!(models::get, models::update))
         .routes(routes!(models::register))

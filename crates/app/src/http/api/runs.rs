@@ -43,6 +43,9 @@ pub(super) struct RunSearch {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewRun {
+    /// An id that the caller made, 32 hexadecimal characters, so that asking again makes no second run: the answer is
+    /// then 200 with the run that is there. A new one when left out.
+    run_id: Option<String>,
     /// The experiment it belongs to.
     experiment_id: String,
     /// A name; a random one when left out.
@@ -97,7 +100,8 @@ pub(super) async fn search(
 
 /// A new run.
 #[utoipa::path(post, path = "/runs", tag = "runs", operation_id = "create_run", request_body = NewRun,
-    responses((status = 201, body = Run), (status = "4XX", body = ErrorBody)))]
+    responses((status = 201, body = Run), (status = 200, body = Run, description = "The run of that id was there already"),
+              (status = "4XX", body = ErrorBody)))]
 pub(super) async fn create(
     State(state): State<AppState>,
     Json(new): Json<NewRun>,
@@ -109,7 +113,11 @@ pub(super) async fn create(
         tags: new.tags,
         start_time_ms: new.start_time_ms,
     };
-    Ok((StatusCode::CREATED, axum::Json(state.tracking().create_run(run).await?)))
+    let (run, is_new) = match new.run_id {
+        Some(run_id) => state.tracking().get_or_create_run(&run_id, run).await?,
+        None => (state.tracking().create_run(run).await?, true),
+    };
+    Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, axum::Json(run)))
 }
 
 /// Runs side by side.

@@ -1,10 +1,17 @@
-//! The commit of the source code that a run was started from.
+//! The source code that a run was started from.
 
+use crate::program;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// How long git may take to tell what has changed.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The commit that `HEAD` names in the repository around `folder`, if there is one.
 /// Files are read as git lays them out; no program is started.
-pub(crate) fn source_commit(folder: &Path) -> Option<String> {
+#[must_use]
+pub fn source_commit(folder: &Path) -> Option<String> {
     let git = folder.ancestors().find_map(git_folder)?;
     let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
     let Some(reference) = head.trim().strip_prefix("ref: ") else {
@@ -22,6 +29,25 @@ pub(crate) fn source_commit(folder: &Path) -> Option<String> {
         let (id, name) = line.split_once(' ')?;
         (name == reference).then(|| commit(id)).flatten()
     })
+}
+
+/// The branch that is checked out in the repository around `folder`, if there is one.
+#[must_use]
+pub fn source_branch(folder: &Path) -> Option<String> {
+    let git = folder.ancestors().find_map(git_folder)?;
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
+}
+
+/// What differs from the commit in the repository around `folder`, as a patch of at most `most` bytes; empty when
+/// nothing does, none without a repository or without git. New files that git does not know are not in it.
+#[must_use]
+pub fn uncommitted_changes(folder: &Path, most: usize) -> Option<Vec<u8>> {
+    folder.ancestors().find_map(git_folder)?;
+    let mut git = Command::new("git");
+    // What a repository configures to be run is not.
+    git.args(["-c", "core.fsmonitor=false", "diff", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD"]);
+    program::output(git.current_dir(folder), PATIENCE, most)
 }
 
 /// `.git` itself, or the folder that a worktree's `.git` file points to.
@@ -64,5 +90,6 @@ mod tests {
         let inner = folder.path().join("a/b");
         std::fs::create_dir_all(&inner).unwrap();
         assert_eq!(source_commit(&inner), Some(other));
+        assert_eq!(source_branch(&inner).as_deref(), Some("main"));
     }
 }
