@@ -16,6 +16,8 @@ pub mod page_token;
 pub mod query;
 pub mod runs;
 pub mod text;
+pub mod trace_query;
+pub mod traces;
 
 pub use error::{Error, Result};
 pub use experiments::{Experiment, ExperimentStore, Lifecycle};
@@ -24,10 +26,15 @@ pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredMo
 pub use page_token::{PageToken, SortValue};
 pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
 pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
+pub use trace_query::{TraceCondition, TraceField, TraceOrder, TracePlace, TraceQuery};
+pub use traces::{
+    Assessment, AssessmentKind, Span, SpanContent, SpanEvent, SpanLink, SpanStatus, TraceInfo, TraceSelection,
+    TraceSpans, TraceState, TraceStore,
+};
 
 /// All entities in one backend.
 #[async_trait::async_trait]
-pub trait Store: ExperimentStore + RunStore + ModelStore {
+pub trait Store: ExperimentStore + RunStore + ModelStore + TraceStore {
     /// Answers when the backend can be reached.
     ///
     /// # Errors

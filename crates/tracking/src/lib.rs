@@ -14,6 +14,9 @@ mod names;
 mod runs;
 pub mod search;
 mod select;
+mod spans;
+pub mod trace_search;
+mod traces;
 
 pub use compare::{ComparedRow, RunComparison, VersionComparison, VersionSide};
 pub use error::{Error, Result};
@@ -22,6 +25,8 @@ pub use gates::GatePolicy;
 pub use models::{ModelDetails, RegisterVersion};
 pub use runs::{CreateRun, SearchRuns};
 pub use select::Search;
+pub use spans::{ResourceSpans, span_type};
+pub use traces::{Correlation, SearchTraces, Trace};
 
 use metria_store::Store;
 use std::sync::Arc;

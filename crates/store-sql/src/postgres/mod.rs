@@ -3,6 +3,8 @@
 //! Readers use a pool and see one state each. The writes of a process go through [`Writer`]; writers of different
 //! processes wait for each other at the row of the run, model or experiment that they write to.
 
+#[path = "../shared/assessments.rs"]
+mod assessments;
 mod errors;
 #[path = "../shared/experiments.rs"]
 mod experiments;
@@ -13,8 +15,12 @@ mod models;
 mod rows;
 #[path = "../shared/runs.rs"]
 mod runs;
+#[path = "../shared/spans.rs"]
+mod spans;
 #[path = "../shared/stages.rs"]
 mod stages;
+#[path = "../shared/traces.rs"]
+mod traces;
 
 use crate::migrations::{self, POSTGRES};
 use crate::sql::Dialect;

@@ -14,6 +14,7 @@ pub mod models;
 pub mod paging;
 pub mod runs;
 pub mod stages;
+pub mod traces;
 pub mod whole;
 
 use crate::{
@@ -79,6 +80,11 @@ macro_rules! contract_tests {
         $crate::contract_tests!(@entity $open, stages:
             moving_writes_a_transition, others_are_archived, only_places_of_use_are_cleared, versions_in_use_stay,
             one_champion_under_concurrency, decisions,
+        );
+        $crate::contract_tests!(@entity $open, traces:
+            what_is_written_is_read, spans_make_traces, a_told_trace_keeps_its_times, experiments_must_be_there_and_active,
+            what_is_missing_is_not_found, tags, filters, filters_on_spans, filters_on_assessments, links,
+            orders_and_pages, deleting, assessments, many_spans_at_once, odd_texts, nul_is_refused,
         );
         $crate::contract_tests!(@entity $open, whole:
             a_closed_store_is_unavailable, closing_waits_for_what_was_asked,

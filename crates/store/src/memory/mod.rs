@@ -7,6 +7,7 @@ mod runs;
 mod search;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use crate::error::{Error, Result};
 use crate::experiments::Experiment;
@@ -39,6 +40,7 @@ struct Records {
     experiments: BTreeMap<String, Experiment>,
     runs: BTreeMap<String, StoredRun>,
     models: BTreeMap<String, StoredModel>,
+    traces: BTreeMap<String, traces::StoredTrace>,
 }
 
 impl Default for MemoryStore {
