@@ -4,7 +4,7 @@ use crate::Tracking;
 use crate::error::{Error, Result};
 use crate::trace_search::{parse_trace_filter, parse_trace_order};
 use metria_core::ids;
-use metria_core::names::check_key;
+use metria_core::names::{NameError, check_key};
 use metria_core::time::now_ms;
 use metria_store::traces::FINALIZED;
 use metria_store::{Assessment, Page, Span, Tag, TraceInfo, TraceQuery, TraceSelection};
@@ -112,6 +112,19 @@ pub(crate) fn checked_tags(tags: &mut [Tag]) -> Result<()> {
     Ok(())
 }
 
+/// An id names a folder and stands in URLs, so it has letters, digits and `-_.:` only, and no dot first.
+fn check_trace_id(trace_id: &str) -> Result<()> {
+    check_count("characters in a trace id", TRACE_ID_LENGTH, trace_id.chars().count())?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    match trace_id.chars().find(|c| !fits(*c)) {
+        None if !trace_id.starts_with('.') => Ok(()),
+        found => {
+            let found = found.unwrap_or('.').escape_default().to_string();
+            Err(NameError::Character { what: "trace id", found, name: trace_id.to_owned() }.into())
+        }
+    }
+}
+
 /// Where the files of a trace go, as a tag.
 pub(crate) fn artifact_tag(experiment_location: &str, trace_id: &str) -> Tag {
     let root = experiment_location.trim_end_matches('/');
@@ -133,7 +146,7 @@ impl Tracking {
         if info.trace_id.is_empty() {
             info.trace_id = ids::new_id();
         }
-        check_count("characters in a trace id", TRACE_ID_LENGTH, info.trace_id.chars().count())?;
+        check_trace_id(&info.trace_id)?;
         checked_tags(&mut info.tags)?;
         checked_tags(&mut info.metadata)?;
         info.tags.push(artifact_tag(experiment_location, &info.trace_id));

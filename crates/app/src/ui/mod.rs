@@ -10,6 +10,7 @@ mod page;
 mod run;
 mod runs;
 mod static_files;
+mod traces;
 
 use crate::state::AppState;
 use axum::Router;
@@ -24,6 +25,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/experiments/{experiment_id}", get(runs::page))
         .route("/runs/compare", get(compare::page))
         .route("/runs/{run_id}", get(run::page))
+        .route("/traces", get(traces::list))
+        .route("/traces/{trace_id}", get(traces::page))
         .route("/models", get(models::list))
         .route("/models/{name}", get(models::page))
         .route("/static/{name}", get(static_files::serve))

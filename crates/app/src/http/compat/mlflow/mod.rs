@@ -1,8 +1,9 @@
-//! MLflow's REST protocol, as its clients 2.22 and 3.17 speak it: experiments, runs, metrics, artifacts, registry.
+//! MLflow's REST protocol, as its clients 2.22 and 3.17 speak it: experiments, runs, metrics, artifacts, registry, traces.
 //!
 //! What upstream answers decides; where this server differs, `docs/compat/mlflow.md` says so.
 
 mod artifacts;
+mod assessments;
 mod convert;
 mod error;
 mod experiments;
@@ -11,7 +12,12 @@ mod metrics;
 mod model_versions;
 mod registered_models;
 mod runs;
+mod trace_wire;
+mod traces;
+mod traces_v2;
 mod types;
+
+pub(in crate::http) use convert::public_uri;
 
 use crate::state::AppState;
 use axum::Router;
@@ -78,6 +84,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/model-versions/set-tag", post(model_versions::set_tag))
         .route("/model-versions/delete-tag", delete(model_versions::delete_tag))
         .route("/logged-models/search", post(runs::no_logged_models))
+        .merge(traces::routes_v2())
         .fallback(error::not_here);
     let proxied = Router::new()
         .route("/artifacts", get(artifacts::list_proxied))
@@ -88,6 +95,7 @@ pub(crate) fn router() -> Router<AppState> {
         router
             .nest(&format!("{prefix}/2.0/mlflow"), tracking.clone())
             .nest(&format!("{prefix}/2.0/mlflow-artifacts"), proxied.clone())
+            .merge(traces::routes_v3(prefix))
             .route(&format!("{prefix}/3.0/mlflow/{{*rest}}"), any(error::not_here))
     })
 }
