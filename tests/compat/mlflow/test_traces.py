@@ -14,11 +14,17 @@ is_3 = mlflow.__version__.startswith("3.")
 only_3 = pytest.mark.skipif(not is_3, reason="clients before 3.0 have no such call")
 
 if not is_3:
-    # Newer OpenTelemetry SDKs set this in a constructor that MLflow 2.22 does not call.
+    # MLflow 2.22 does not call this constructor, without which newer OpenTelemetry SDKs end no span.
     from mlflow.tracing.processor.mlflow import MlflowSpanProcessor
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-    if not hasattr(MlflowSpanProcessor, "_shutdown"):
-        MlflowSpanProcessor._shutdown = False
+    made_by_mlflow = MlflowSpanProcessor.__init__
+
+    def made_whole(self, span_exporter, *arguments, **named):
+        SimpleSpanProcessor.__init__(self, span_exporter)
+        made_by_mlflow(self, span_exporter, *arguments, **named)
+
+    MlflowSpanProcessor.__init__ = made_whole
 
 
 @mlflow.trace(span_type="CHAIN", attributes={"a": 1, "ü": "é"})
