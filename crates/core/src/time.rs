@@ -18,6 +18,12 @@ pub fn iso8601(time_ms: i64) -> String {
     }
 }
 
+/// The milliseconds of an ISO 8601 time with its zone, such as `2026-11-24T10:59:27.123Z`; a finer part is cut off.
+#[must_use]
+pub fn from_iso8601(text: &str) -> Option<i64> {
+    text.trim().parse::<jiff::Timestamp>().ok().map(|timestamp| timestamp.as_nanosecond().div_euclid(1_000_000) as i64)
+}
+
 /// `YYYYmmdd_HHMMSS` in UTC: the suffix of default experiment names.
 #[must_use]
 pub fn compact(time_ms: i64) -> String {
@@ -37,5 +43,8 @@ mod tests {
         assert_eq!(iso8601(1_764_000_123_456), "2025-11-24T16:02:03.456Z");
         assert_eq!(compact(1_764_000_123_456), "20251124_160203");
         assert_eq!(iso8601(i64::MAX), i64::MAX.to_string());
+        assert_eq!(from_iso8601("2025-11-24T16:02:03.456789Z"), Some(1_764_000_123_456));
+        assert_eq!(from_iso8601("2025-11-24T17:02:03+01:00"), Some(1_764_000_123_000));
+        assert_eq!(from_iso8601("yesterday"), None);
     }
 }

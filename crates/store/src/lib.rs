@@ -17,6 +17,8 @@ pub mod page_token;
 pub mod query;
 pub mod runs;
 pub mod text;
+pub mod trace_query;
+pub mod traces;
 pub mod webhooks;
 
 pub use datasets::{DatasetRecord, DatasetStore, EvaluationDataset, NewDatasetRecord, RecordSource, Upserted};
@@ -29,9 +31,15 @@ pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
 pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
 pub use webhooks::{Delivery, Webhook, WebhookChange, WebhookStore};
 
+pub use trace_query::{TraceCondition, TraceField, TraceOrder, TracePlace, TraceQuery};
+pub use traces::{
+    Assessment, AssessmentKind, Span, SpanContent, SpanEvent, SpanLink, SpanStatus, TraceInfo, TraceSelection,
+    TraceSpans, TraceState, TraceStore,
+};
+
 /// All entities in one backend.
 #[async_trait::async_trait]
-pub trait Store: ExperimentStore + RunStore + ModelStore + DatasetStore + WebhookStore {
+pub trait Store: ExperimentStore + RunStore + ModelStore + TraceStore + DatasetStore + WebhookStore {
     /// Answers when the backend can be reached.
     ///
     /// # Errors

@@ -19,6 +19,9 @@ mod runs;
 pub mod search;
 mod select;
 mod series;
+mod spans;
+pub mod trace_search;
+mod traces;
 mod webhooks;
 
 pub use compare::{ComparedRow, RunComparison, VersionComparison, VersionSide};
@@ -32,6 +35,8 @@ pub use prompts::is_prompt;
 pub use runs::{CreateRun, SearchRuns};
 pub use select::Search;
 pub use series::{Series, USUAL_POINTS};
+pub use spans::{ResourceSpans, span_type};
+pub use traces::{Correlation, SearchTraces, Trace};
 pub use webhooks::CreateWebhook;
 
 use metria_store::Store;

@@ -7,6 +7,7 @@ mod error;
 mod extract;
 pub(crate) mod files;
 mod metrics;
+mod otlp;
 mod predict;
 mod security;
 
@@ -36,6 +37,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/healthz/ready", get(predict::ready))
         .route("/metrics", get(metrics::scrape))
         .merge(compat::mlflow::router())
+        .merge(otlp::router())
         .merge(compressed)
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::wrong_method)

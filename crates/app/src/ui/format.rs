@@ -56,9 +56,13 @@ impl fmt::Display for Moment {
 /// How long a run took; nothing while it goes on.
 pub(super) fn duration(run: &RunInfo) -> String {
     let Some(end_time_ms) = run.end_time_ms else { return String::new() };
-    let ms = (end_time_ms - run.start_time_ms).max(0);
+    took((end_time_ms - run.start_time_ms).max(0))
+}
+
+/// A duration.
+pub(super) fn took(ms: i64) -> String {
     match ms {
-        0..1_000 => format!("{ms} ms"),
+        ..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{:.1} s", ms as f64 / 1e3),
         60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms / 1_000 % 60),
         _ => format!("{} h {} min", ms / 3_600_000, ms / 60_000 % 60),

@@ -15,6 +15,7 @@ mod run;
 mod runs;
 mod static_files;
 mod tags;
+mod traces;
 mod versions;
 mod view;
 
@@ -35,6 +36,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/runs/{run_id}/files", get(files::top))
         .route("/runs/{run_id}/files/{*path}", get(files::page))
         .route("/runs/{run_id}/page/{*path}", get(files::framed))
+        .route("/traces", get(traces::list))
+        .route("/traces/{trace_id}", get(traces::page))
         .route("/models", get(models::list))
         .route("/models/{name}", get(models::page))
         .route("/models/{name}/compare", get(versions::page))

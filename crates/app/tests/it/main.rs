@@ -21,4 +21,5 @@ mod runs;
 mod shutdown;
 mod slow_clients;
 mod support;
+mod traces;
 mod train;

@@ -3,6 +3,8 @@
 //! Readers use a pool and see one state each. The writes of a process go through [`Writer`]; writers of different
 //! processes wait for each other at the row of the run, model or experiment that they write to.
 
+#[path = "../shared/assessments.rs"]
+mod assessments;
 #[path = "../shared/dataset_records.rs"]
 mod dataset_records;
 #[path = "../shared/datasets.rs"]
@@ -19,8 +21,12 @@ mod models;
 mod rows;
 #[path = "../shared/runs.rs"]
 mod runs;
+#[path = "../shared/spans.rs"]
+mod spans;
 #[path = "../shared/stages.rs"]
 mod stages;
+#[path = "../shared/traces.rs"]
+mod traces;
 #[path = "../shared/webhooks.rs"]
 mod webhooks;
 

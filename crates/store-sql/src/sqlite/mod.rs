@@ -3,6 +3,8 @@
 //! Readers use a pool of their own and never wait for the writer (write-ahead log). All writes go through
 //! [`Writer`]. Two processes may share a file: each commit takes the file's write lock and waits for the other.
 
+#[path = "../shared/assessments.rs"]
+mod assessments;
 #[path = "../shared/dataset_records.rs"]
 mod dataset_records;
 #[path = "../shared/datasets.rs"]
@@ -19,8 +21,12 @@ mod models;
 mod rows;
 #[path = "../shared/runs.rs"]
 mod runs;
+#[path = "../shared/spans.rs"]
+mod spans;
 #[path = "../shared/stages.rs"]
 mod stages;
+#[path = "../shared/traces.rs"]
+mod traces;
 #[path = "../shared/webhooks.rs"]
 mod webhooks;
 

@@ -15,6 +15,7 @@ pub mod models;
 pub mod paging;
 pub mod runs;
 pub mod stages;
+pub mod traces;
 pub mod webhooks;
 pub mod whole;
 
@@ -90,6 +91,11 @@ macro_rules! contract_tests {
         $crate::contract_tests!(@entity $open, webhooks:
             what_is_written_is_read, what_is_missing_is_not_found, changing, subscribers, deliveries_in_order,
             waiting_is_bounded, takers_at_once,
+        );
+        $crate::contract_tests!(@entity $open, traces:
+            what_is_written_is_read, spans_make_traces, a_told_trace_keeps_its_times, experiments_must_be_there_and_active,
+            what_is_missing_is_not_found, tags, filters, filters_on_spans, filters_on_assessments, links,
+            orders_and_pages, deleting, assessments, many_spans_at_once, odd_texts, nul_is_refused,
         );
         $crate::contract_tests!(@entity $open, whole:
             a_closed_store_is_unavailable, closing_waits_for_what_was_asked,

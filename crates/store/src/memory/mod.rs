@@ -8,6 +8,7 @@ mod runs;
 mod search;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod webhooks;
 
 use crate::error::{Error, Result};
@@ -45,6 +46,7 @@ struct Records {
     datasets: BTreeMap<String, StoredDataset>,
     webhooks: BTreeMap<String, Webhook>,
     deliveries: BTreeMap<String, Delivery>,
+    traces: BTreeMap<String, traces::StoredTrace>,
 }
 
 impl Default for MemoryStore {

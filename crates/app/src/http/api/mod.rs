@@ -7,6 +7,7 @@ mod experiments;
 mod models;
 mod runs;
 mod series;
+mod traces;
 
 pub(crate) use runs::MOST_COMPARED;
 
@@ -27,7 +28,7 @@ const PREFIX: &str = "/api/v1";
 #[openapi(
     info(
         title = "Metria",
-        description = "Experiments, runs, artifacts and the model registry. Times are UTC in milliseconds since \
+        description = "Experiments, runs, traces, artifacts and the model registry. Times are UTC in milliseconds since \
                        1970. Numbers that JSON lacks are the strings NaN, Infinity and -Infinity. Every error has \
                        the body `{\"error\": {\"kind\", \"message\"}}`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
@@ -52,6 +53,8 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(runs::metric_history))
         .routes(routes!(series::get))
         .routes(routes!(events::watch))
+        .routes(routes!(traces::search))
+        .routes(routes!(traces::get))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::download, artifacts::upload))
         .routes(routes!(models::list))

@@ -17,7 +17,7 @@ const DATASET_CONTEXT: &str = "mlflow.data.context";
 const PROXIED: &str = "mlflow-artifacts:";
 
 /// The address under which clients reach a location: what lies below our root goes through this server.
-pub(super) fn public_uri(state: &AppState, location: &str) -> String {
+pub(in crate::http) fn public_uri(state: &AppState, location: &str) -> String {
     let root = state.workspace.artifacts.root_uri();
     match location.strip_prefix(root.as_str()) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {

@@ -1,8 +1,9 @@
-//! MLflow's REST protocol, as its clients 2.22 and 3.17 speak it: experiments, runs, metrics, artifacts, registry.
+//! MLflow's REST protocol, as its clients 2.22 and 3.17 speak it: experiments, runs, metrics, artifacts, registry, traces.
 //!
 //! What upstream answers decides; where this server differs, `docs/compat/mlflow.md` says so.
 
 mod artifacts;
+mod assessments;
 mod convert;
 mod datasets;
 mod error;
@@ -14,8 +15,13 @@ mod model_versions;
 mod prompts;
 mod registered_models;
 mod runs;
+mod trace_wire;
+mod traces;
+mod traces_v2;
 mod types;
 mod webhooks;
+
+pub(in crate::http) use convert::public_uri;
 
 use crate::state::AppState;
 use axum::Router;
@@ -83,8 +89,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/model-versions/delete-tag", delete(model_versions::delete_tag))
         .route("/logged-models/search", post(runs::no_logged_models))
         .merge(webhooks::routes())
+        .merge(traces::routes_v2())
         .fallback(missing::not_here);
-    let version_3 = Router::new().merge(datasets::routes()).fallback(missing::not_here);
+    let version_3 = Router::new().merge(datasets::routes()).merge(traces::routes_v3()).fallback(missing::not_here);
     let proxied = Router::new()
         .route("/artifacts", get(artifacts::list_proxied))
         .route("/artifacts/{*path}", get(artifacts::download_proxied).put(artifacts::upload).delete(artifacts::delete))
