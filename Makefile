@@ -4,10 +4,11 @@ CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/metria
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 BENCH_VENV := $(CACHE)/bench-venv
+S3S_FS := 0.14.1
 PYTHON := $(VENV)/bin/python
 export METRIA_BIN ?= $(CARGO_TARGET_DIR)/debug/metria
 
-.PHONY: help demo test test-adult check test-data bench tidy deny fmt setup-demo setup-test
+.PHONY: help demo test test-adult check test-data bench tidy deny fmt setup-demo setup-test setup-s3
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -16,10 +17,10 @@ demo: setup-demo ## Build, then train, validate, register and serve a model on r
 	cargo build --profile demo -p metria-app
 	$(CARGO_TARGET_DIR)/demo/metria demo $(if $(KEEP),--keep)
 
-test: setup-test test-data $(CACHE)/mlflow-2/.ready $(CACHE)/mlflow-3/.ready ## Run every test but that on UCI Adult: a private PostgreSQL, Chromium on the pages, MLflow clients
-	scripts/with-postgres cargo test --workspace
+test: setup-test setup-s3 test-data $(CACHE)/mlflow-2/.ready $(CACHE)/mlflow-3/.ready ## Run every test but that on UCI Adult: a private PostgreSQL and S3 server, Chromium on the pages, MLflow clients
+	scripts/with-postgres scripts/with-s3 cargo test --workspace
 	$(PYTHON) -m pytest --quiet tests/browser
-	for client in 2 3; do $(CACHE)/mlflow-$$client/bin/python -m pytest --quiet -W ignore tests/compat/mlflow || exit 1; done
+	for client in 2 3; do scripts/with-s3 $(CACHE)/mlflow-$$client/bin/python -m pytest --quiet -W ignore tests/compat/mlflow || exit 1; done
 	@echo "Not run: the golden case on UCI Adult, which this repository may not hold. Run it with: make test-adult METRIA_ADULT=folder"
 
 test-adult: setup-test $(VENV)/.ready ## Run the test on UCI Adult: METRIA_ADULT=folder with adult_train.csv
@@ -62,6 +63,11 @@ $(CACHE)/mlflow-%/.ready: tests/compat/mlflow/requirements-%.txt
 	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
+# The S3 server of the tests (scripts/with-s3): Apache-2.0, of its own, in no dependency of ours.
+$(CACHE)/s3/s3s-fs-$(S3S_FS): | setup-test
+	cargo install --quiet --locked s3s-fs --version $(S3S_FS) --features binary --root $(CACHE)/s3
+	touch $@
+
 $(BENCH_VENV)/.ready: bench/requirements.txt
 	python3 -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
@@ -72,3 +78,5 @@ setup-demo:
 
 setup-test:
 	@scripts/setup test
+
+setup-s3: $(CACHE)/s3/s3s-fs-$(S3S_FS)

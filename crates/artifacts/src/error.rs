@@ -2,6 +2,7 @@
 
 use metria_core::names::NameError;
 use metria_core::{ErrorKind, Kinded};
+use object_store::client::{HttpError, HttpErrorKind};
 
 /// Result of an artifact call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -12,6 +13,14 @@ pub enum Error {
     /// The path could lead out of the root.
     #[error(transparent)]
     Path(#[from] NameError),
+    /// A name that this storage keeps for itself.
+    #[error(
+        "the path `{0}` has a name that is kept for uploads under way (`.metria-uploads`, or `#` and digits at the end)"
+    )]
+    Reserved(String),
+    /// A symbolic link leads out of the root.
+    #[error("the path `{0}` leads out of the artifact folder by a symbolic link")]
+    Link(String),
     /// Nothing is at that path.
     #[error("no artifact `{0}`")]
     NotFound(String),
@@ -19,8 +28,33 @@ pub enum Error {
     #[error("there is no model in `{0}`: it has no MLmodel file")]
     NoModel(String),
     /// The root is of a kind that is not supported.
-    #[error("the artifact root must be a folder or `file:` URL; got `{0}`")]
+    #[error("the artifact root must be a folder, a `file:` URL or s3://BUCKET/PREFIX; got `{0}`")]
     Root(String),
+    /// The environment does not say how to reach the bucket.
+    #[error("cannot use the bucket of `{root}` with the AWS_* variables of the environment: {source}")]
+    Bucket {
+        /// The root.
+        root: String,
+        /// What is missing or wrong.
+        source: object_store::Error,
+    },
+    /// The bucket or its server does not answer as it should.
+    #[error("cannot reach the artifact root `{root}`: {source}")]
+    Unreachable {
+        /// The root.
+        root: String,
+        /// Why not.
+        source: object_store::Error,
+    },
+    /// An upload in parts that is not under way.
+    #[error("no upload `{0}` to that path is under way; it was never begun, is done, was given up, or grew too old")]
+    NoUpload(String),
+    /// The parts of an upload do not make a file.
+    #[error("the upload cannot be completed: {0}")]
+    Parts(String),
+    /// Something that this kind of root does not do.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// The storage failed.
     #[error("cannot {action} the artifact `{path}`: {source}")]
     Storage {
@@ -74,10 +108,13 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Path(error) => error.kind(),
-            Self::Broken { .. } => ErrorKind::InvalidInput,
-            Self::NotFound(_) | Self::NoModel(_) => ErrorKind::NotFound,
-            Self::Root(_) | Self::Flavor { .. } => ErrorKind::Unsupported,
+            Self::Broken { .. } | Self::Reserved(_) | Self::Link(_) | Self::Parts(_) | Self::Bucket { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::NotFound(_) | Self::NoModel(_) | Self::NoUpload(_) => ErrorKind::NotFound,
+            Self::Root(_) | Self::Flavor { .. } | Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Storage { source, .. } => storage_kind(source),
+            Self::Unreachable { .. } => ErrorKind::Unavailable,
             Self::File { source, .. } => metria_core::error::io_kind(source),
             Self::Damaged { .. } => ErrorKind::DataLoss,
             Self::Pipeline(error) => error.kind(),
@@ -85,21 +122,34 @@ impl Kinded for Error {
     }
 }
 
-/// The meaning of a storage error: the operating system's own word where there is one.
+/// The meaning of a storage error: the operating system's own word where there is one, whether a server was reached
+/// where it is far away. What that server says about our keys is no client's fault.
 fn storage_kind(error: &object_store::Error) -> ErrorKind {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
             return metria_core::error::io_kind(io);
         }
+        if let Some(http) = error.downcast_ref::<HttpError>() {
+            return match http.kind() {
+                HttpErrorKind::Decode => ErrorKind::Internal,
+                _ => ErrorKind::Unavailable,
+            };
+        }
+        if error.is::<NoAnswer>() {
+            return ErrorKind::Unavailable;
+        }
         cause = error.source();
     }
     match error {
         object_store::Error::NotFound { .. } => ErrorKind::NotFound,
         object_store::Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-            ErrorKind::PermissionDenied
-        }
+        object_store::Error::InvalidPath { .. } => ErrorKind::InvalidInput,
         _ => ErrorKind::Internal,
     }
 }
+
+/// A server that took a request and never answered.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer came within {0:?}")]
+pub(crate) struct NoAnswer(pub(crate) std::time::Duration);

@@ -1,21 +1,23 @@
 //! Files below one root.
 
 use crate::error::{Error, Result};
+use crate::folder::Folder;
+use crate::root::Root;
+use crate::s3::{ANSWER, PIECE, S3, watched, within};
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, Stream, StreamExt, TryStreamExt};
-use metria_core::names::check_artifact_path;
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use metria_core::names::{NameError, check_artifact_path};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-/// Pieces of an upload that may be on their way to the storage at once.
-const PIECES_UNDER_WAY: usize = 4;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// Where a folder keeps the parts of uploads under way; no artifact has that name.
+pub(crate) const UPLOADS: &str = ".metria-uploads";
 
 /// One entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,66 +31,112 @@ pub struct ArtifactInfo {
     pub size_bytes: u64,
 }
 
-/// Artifacts below one root. Cheap to clone.
-#[derive(Clone, Debug)]
+/// Artifacts below one root: a folder or a bucket, which keep the same promises. Cheap to clone.
+#[derive(Clone)]
 pub struct ArtifactStore {
-    storage: Arc<dyn ObjectStore>,
-    uri: String,
+    pub(crate) storage: Arc<dyn ObjectStore>,
+    pub(crate) place: Arc<Place>,
+    uri: Arc<str>,
+    /// What stands before every path of ours in the storage: empty, or with a slash at its end.
+    prefix: Arc<str>,
+}
+
+/// What an [`ArtifactStore`] knows of its root beyond reading and writing.
+pub(crate) enum Place {
+    Folder(Folder),
+    S3(S3),
+}
+
+impl fmt::Debug for ArtifactStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ArtifactStore").field(&self.uri).finish()
+    }
 }
 
 impl ArtifactStore {
-    /// Opens a folder or `file:` URL, making the folder when it is not there.
+    /// Opens a folder or `file:` URL, making the folder when it is not there, or `s3://BUCKET/PREFIX`, reached as the
+    /// usual `AWS_*` variables of the environment say: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`. A bucket is not asked anything yet; see [`Self::check`].
     ///
     /// # Errors
-    /// When the root is of another kind or cannot be made.
+    /// When the root is of another kind, its folder cannot be made, or the environment does not tell enough.
     pub fn open(root: &str) -> Result<Self> {
-        let folder = match root.split_once(':') {
-            Some(("file", rest)) => PathBuf::from(rest.strip_prefix("//").unwrap_or(rest)),
-            Some((scheme, _)) if scheme.len() > 1 && !scheme.contains('/') => return Err(Error::Root(root.to_owned())),
-            _ => PathBuf::from(root),
-        };
-        let failed = |action: &'static str| {
-            let path = folder.display().to_string();
-            move |source| Error::File { action, path, source }
-        };
-        std::fs::create_dir_all(&folder).map_err(failed("make the artifact folder"))?;
-        let folder = folder.canonicalize().map_err(failed("find the artifact folder"))?;
-        let storage = LocalFileSystem::new_with_prefix(&folder).map_err(|source| Error::Storage {
-            action: "open",
-            path: root.to_owned(),
-            source,
-        })?;
-        Ok(Self { storage: Arc::new(storage), uri: format!("file://{}", folder.display()) })
+        match Root::parse(root)? {
+            Root::Folder(folder) => {
+                let folder = Folder::open(&folder)?;
+                let storage = LocalFileSystem::new_with_prefix(&folder.root)
+                    .map_err(|source| Error::Storage { action: "open", path: root.to_owned(), source })?
+                    .with_automatic_cleanup(true);
+                let uri = format!("file://{}", folder.root.display()).into();
+                Ok(Self { storage: Arc::new(storage), place: Arc::new(Place::Folder(folder)), uri, prefix: "".into() })
+            }
+            Root::S3 { bucket, prefix } => {
+                let s3 = S3::open(root, &bucket)?;
+                let slash = if prefix.is_empty() { "" } else { "/" };
+                let uri = format!("s3://{bucket}{slash}{prefix}").into();
+                let prefix = format!("{prefix}{slash}").into();
+                Ok(Self { storage: s3.client.clone(), place: Arc::new(Place::S3(s3)), uri, prefix })
+            }
+        }
+    }
+
+    /// Asks a bucket whether it answers; a folder was looked at when it was opened.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check(&self) -> Result<()> {
+        if matches!(*self.place, Place::Folder(_)) {
+            return Ok(());
+        }
+        let prefix = StorePath::from(self.prefix.trim_end_matches('/'));
+        let first = async { self.storage.list(Some(&prefix)).next().await.transpose() };
+        within(ANSWER, first).await.map_err(|source| Error::Unreachable { root: self.root_uri(), source })?;
+        Ok(())
     }
 
     /// The root as a URI, without a slash at its end.
     #[must_use]
     pub fn root_uri(&self) -> String {
-        self.uri.clone()
+        self.uri.as_ref().to_owned()
+    }
+
+    /// The path below the root that a URI names; nothing when it lies elsewhere.
+    #[must_use]
+    pub fn path_of<'a>(&self, uri: &'a str) -> Option<&'a str> {
+        let rest = uri.strip_prefix(self.uri.as_ref())?;
+        if rest.is_empty() || rest.starts_with('/') { Some(rest.trim_matches('/')) } else { None }
     }
 
     /// Checks a path and makes it one of the storage. The storage's own escapes must not change it.
-    fn path(path: &str) -> Result<StorePath> {
+    pub(crate) fn path(&self, path: &str) -> Result<StorePath> {
         let checked = check_artifact_path(path)?;
-        StorePath::parse(checked).map_err(|_| Error::Path(metria_core::names::NameError::Path(path.to_owned())))
+        if checked.split('/').next_back().is_some_and(is_kept) || checked.split('/').next() == Some(UPLOADS) {
+            return Err(Error::Reserved(path.to_owned()));
+        }
+        let whole = format!("{}{checked}", self.prefix);
+        StorePath::parse(whole).map_err(|_| Error::Path(NameError::Path(path.to_owned())))
     }
 
-    fn failed(action: &'static str, path: &str) -> impl FnOnce(object_store::Error) -> Error {
+    /// As [`Self::path`], for what is read or written behind it: links out of a folder are refused.
+    pub(crate) async fn inside(&self, path: &str) -> Result<StorePath> {
+        let whole = self.path(path)?;
+        if let Place::Folder(folder) = &*self.place {
+            folder.check(path.trim_end_matches('/')).await?;
+        }
+        Ok(whole)
+    }
+
+    fn read_failed(path: &str) -> impl FnOnce(object_store::Error) -> Error {
         let path = path.to_owned();
         move |source| match source {
             object_store::Error::NotFound { .. } => Error::NotFound(path),
-            source => Error::Storage { action, path, source },
+            source => Error::Storage { action: "read", path, source },
         }
     }
 
-    /// Writes a file whole; a reader sees the old content or the new.
-    ///
-    /// # Errors
-    /// When the path is refused or the storage fails.
-    pub async fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        let payload = Bytes::copy_from_slice(bytes).into();
-        self.storage.put(&Self::path(path)?, payload).await.map_err(Self::failed("write", path))?;
-        Ok(())
+    pub(crate) fn failed(action: &'static str, path: &str) -> impl FnOnce(object_store::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::Storage { action, path, source }
     }
 
     /// Reads a file whole.
@@ -96,8 +144,12 @@ impl ArtifactStore {
     /// # Errors
     /// When the path is refused, nothing is there, or the storage fails.
     pub async fn get(&self, path: &str) -> Result<Bytes> {
-        let result = self.storage.get(&Self::path(path)?).await.map_err(Self::failed("read", path))?;
-        result.bytes().await.map_err(Self::failed("read", path))
+        let (size, mut stream) = self.get_stream(path).await?;
+        let mut whole = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        while let Some(piece) = stream.try_next().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.into())
     }
 
     /// Size and content of a file, piece by piece.
@@ -105,34 +157,8 @@ impl ArtifactStore {
     /// # Errors
     /// As [`Self::get`].
     pub async fn get_stream(&self, path: &str) -> Result<(u64, BoxStream<'static, Result<Bytes>>)> {
-        let result = self.storage.get(&Self::path(path)?).await.map_err(Self::failed("read", path))?;
-        let size = result.meta.size;
-        let path = path.to_owned();
-        let stream = result.into_stream().map_err(move |error| Self::failed("read", &path)(error));
-        Ok((size, stream.boxed()))
-    }
-
-    /// The entries of one folder, folders first, each by name. Empty when nothing is there.
-    ///
-    /// # Errors
-    /// When the path is refused or the storage fails.
-    pub async fn list(&self, folder: &str) -> Result<Vec<ArtifactInfo>> {
-        let prefix = Self::path(folder)?;
-        let found = self.storage.list_with_delimiter(Some(&prefix)).await.map_err(Self::failed("list", folder))?;
-        let below = |path: &StorePath| {
-            let whole = path.as_ref();
-            whole.strip_prefix(prefix.as_ref()).unwrap_or(whole).trim_start_matches('/').to_owned()
-        };
-        let folders =
-            found.common_prefixes.iter().map(|path| ArtifactInfo { path: below(path), is_dir: true, size_bytes: 0 });
-        let files = found.objects.iter().map(|meta| ArtifactInfo {
-            path: below(&meta.location),
-            is_dir: false,
-            size_bytes: meta.size,
-        });
-        let mut entries: Vec<ArtifactInfo> = folders.chain(files).collect();
-        entries.sort_by(|a, b| b.is_dir.cmp(&a.is_dir).then_with(|| a.path.cmp(&b.path)));
-        Ok(entries)
+        let result = self.ask(path, GetOptions::default()).await?;
+        Ok((result.meta.size, pieces(path, result)))
     }
 
     /// Size of a file and the content of a part of it, piece by piece. A part that begins behind the end is empty.
@@ -144,12 +170,24 @@ impl ArtifactStore {
         path: &str,
         range: Range<u64>,
     ) -> Result<(u64, Range<u64>, BoxStream<'static, Result<Bytes>>)> {
+        let nothing = |size| (size, size..size, futures_util::stream::empty().boxed());
+        if range.is_empty() {
+            return Ok(nothing(self.size(path).await?));
+        }
+        let start = range.start;
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        let result = self.storage.get_opts(&Self::path(path)?, options).await.map_err(Self::failed("read", path))?;
-        let (size, range) = (result.meta.size, result.range.clone());
-        let path = path.to_owned();
-        let stream = result.into_stream().map_err(move |error| Self::failed("read", &path)(error));
-        Ok((size, range, stream.boxed()))
+        match self.ask(path, options).await {
+            Ok(result) => Ok((result.meta.size, result.range.clone(), pieces(path, result))),
+            Err(error) => match self.size(path).await {
+                Ok(size) if size <= start => Ok(nothing(size)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn ask(&self, path: &str, options: GetOptions) -> Result<GetResult> {
+        let whole = self.inside(path).await?;
+        within(ANSWER, self.storage.get_opts(&whole, options)).await.map_err(Self::read_failed(path))
     }
 
     /// Size of a file.
@@ -157,37 +195,58 @@ impl ArtifactStore {
     /// # Errors
     /// As [`Self::get`].
     pub async fn size(&self, path: &str) -> Result<u64> {
-        Ok(self.storage.head(&Self::path(path)?).await.map_err(Self::failed("read", path))?.size)
+        let whole = self.inside(path).await?;
+        Ok(within(ANSWER, self.storage.head(&whole)).await.map_err(Self::read_failed(path))?.size)
     }
 
-    /// Writes a file as its bytes come, never holding more than a few pieces of it; a reader sees nothing of it, or the
-    /// old content, until it is whole.
+    /// Writes a file whole; a reader sees the old content or the new.
     ///
     /// # Errors
-    /// When the path is refused, the bytes break off, or the storage fails.
-    pub async fn put_stream<E: Into<BoxError>>(
-        &self,
-        path: &str,
-        mut bytes: impl Stream<Item = std::result::Result<Bytes, E>> + Unpin + Send,
-    ) -> Result<()> {
-        let failed = || Self::failed("write", path);
-        let upload = self.storage.put_multipart(&Self::path(path)?).await.map_err(failed())?;
-        let mut writer = WriteMultipart::new(upload);
-        while let Some(piece) = bytes.next().await {
-            match piece {
-                Ok(piece) => {
-                    writer.wait_for_capacity(PIECES_UNDER_WAY).await.map_err(failed())?;
-                    writer.put(piece);
-                }
-                Err(error) => {
-                    // What was written so far is nobody's; a storage that cannot forget it now does so later.
-                    let _ = writer.abort().await;
-                    return Err(Error::Broken { path: path.to_owned(), source: error.into() });
-                }
-            }
+    /// When the path is refused or the storage fails.
+    pub async fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        if bytes.len() > crate::upload::ONE_PIECE {
+            return self.put_stream(path, futures_util::stream::iter([Ok::<_, Error>(bytes)])).await;
         }
-        writer.finish().await.map_err(failed())?;
+        self.put_piece(path, &self.inside(path).await?, bytes.into()).await
+    }
+
+    /// Writes a small file in one request.
+    pub(crate) async fn put_piece(&self, path: &str, whole: &StorePath, bytes: object_store::PutPayload) -> Result<()> {
+        within(PIECE, self.storage.put(whole, bytes)).await.map_err(Self::failed("write", path))?;
         Ok(())
+    }
+
+    /// The entries of one folder, folders first, each by name. Empty when nothing is there.
+    ///
+    /// # Errors
+    /// When the path is refused or the storage fails.
+    pub async fn list(&self, folder: &str) -> Result<Vec<ArtifactInfo>> {
+        let prefix = self.path(folder)?;
+        let mut entries = match &*self.place {
+            Place::Folder(place) => place.list(folder.trim_end_matches('/')).await?,
+            Place::S3(_) => self.list_bucket(folder, &prefix).await?,
+        };
+        entries.sort_by(|a, b| b.is_dir.cmp(&a.is_dir).then_with(|| a.path.cmp(&b.path)));
+        Ok(entries)
+    }
+
+    async fn list_bucket(&self, folder: &str, prefix: &StorePath) -> Result<Vec<ArtifactInfo>> {
+        let asked = self.storage.list_with_delimiter(Some(prefix));
+        let found = within(PIECE, asked).await.map_err(Self::failed("list", folder))?;
+        let below = |path: &StorePath| {
+            let whole = path.as_ref();
+            whole.strip_prefix(prefix.as_ref()).unwrap_or(whole).trim_start_matches('/').to_owned()
+        };
+        let folders =
+            found.common_prefixes.iter().map(|path| ArtifactInfo { path: below(path), is_dir: true, size_bytes: 0 });
+        let files = found.objects.iter().map(|meta| ArtifactInfo {
+            path: below(&meta.location),
+            is_dir: false,
+            size_bytes: meta.size,
+        });
+        // The mark of a folder, which some tools leave, has the folder's own name.
+        Ok(folders.chain(files).filter(|entry| !entry.path.is_empty()).collect())
     }
 
     /// Removes a file, or a folder with all that is in it. It is no error when there is none.
@@ -195,12 +254,22 @@ impl ArtifactStore {
     /// # Errors
     /// When the path is refused or the storage fails.
     pub async fn delete_all(&self, path: &str) -> Result<()> {
-        let prefix = Self::path(path)?;
-        self.delete(path).await?;
-        let mut inside = self.storage.list(Some(&prefix));
-        while let Some(found) = inside.next().await {
-            let location = found.map_err(Self::failed("list", path))?.location;
-            self.storage.delete(&location).await.map_err(Self::failed("delete", path))?;
+        let whole = self.path(path)?;
+        let s3 = match &*self.place {
+            Place::Folder(folder) => return folder.delete_all(path.trim_end_matches('/')).await,
+            Place::S3(s3) => s3,
+        };
+        let failed = || Self::failed("delete", path);
+        if within(ANSWER, s3.has(&whole)).await.map_err(failed())? {
+            self.delete(path).await?;
+        }
+        let inside = self.storage.list(Some(&whole)).map_ok(|found| found.location).boxed();
+        let mut removed = self.storage.delete_stream(inside);
+        while let Some(done) = within(PIECE, async { removed.next().await.transpose() }).await.transpose() {
+            match done {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(failed()(error)),
+            }
         }
         Ok(())
     }
@@ -210,11 +279,26 @@ impl ArtifactStore {
     /// # Errors
     /// When the path is refused or the storage fails.
     pub async fn delete(&self, path: &str) -> Result<()> {
-        match self.storage.delete(&Self::path(path)?).await.map_err(Self::failed("delete", path)) {
-            Ok(()) | Err(Error::NotFound(_)) => Ok(()),
-            Err(error) => Err(error),
+        let whole = self.path(path)?;
+        if let Place::Folder(folder) = &*self.place {
+            folder.check_parent(path.trim_end_matches('/')).await?;
+        }
+        match within(ANSWER, self.storage.delete(&whole)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(Self::failed("delete", path)(error)),
         }
     }
+}
+
+/// Whether a folder keeps files of that name for itself: a number sign and digits end what is still being written.
+pub(crate) fn is_kept(name: &str) -> bool {
+    let digits = name.split_once('#').map_or("", |(_, digits)| digits);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn pieces(path: &str, result: GetResult) -> BoxStream<'static, Result<Bytes>> {
+    let path = path.to_owned();
+    watched(result.into_stream()).map_err(move |error| ArtifactStore::read_failed(&path)(error)).boxed()
 }
 
 /// Reads a file of a folder on this machine.

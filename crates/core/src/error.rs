@@ -50,7 +50,13 @@ pub fn io_kind(error: &std::io::Error) -> ErrorKind {
         std::io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
         std::io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::StorageFull,
-        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => ErrorKind::InvalidInput,
+        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidFilename => {
+            ErrorKind::InvalidInput
+        }
+        // A file where a folder is needed, or the other way round.
+        std::io::ErrorKind::IsADirectory
+        | std::io::ErrorKind::NotADirectory
+        | std::io::ErrorKind::DirectoryNotEmpty => ErrorKind::Conflict,
         _ => ErrorKind::Internal,
     }
 }

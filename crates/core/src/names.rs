@@ -82,24 +82,51 @@ fn check_name(what: &'static str, name: &str, max: usize, forbidden: &[char]) ->
 }
 
 /// Normalises an artifact path that is already percent-decoded: relative, `/`-separated, inside its root.
-/// The empty path is the root itself.
+/// The empty path is the root itself. What a further decoding would turn into a way out is refused too, since somebody
+/// behind us might do it.
 ///
 /// # Errors
 /// [`NameError::Path`] for anything that could name a place outside the root.
 pub fn check_artifact_path(path: &str) -> Result<&str, NameError> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let refused = || NameError::Path(path.to_owned());
     if path.is_empty() {
         return Ok(path);
     }
-    if path.contains('\\') || path.chars().any(char::is_control) {
-        return Err(refused());
+    let mut read = path.to_owned();
+    loop {
+        if !stays_inside(&read) {
+            return Err(NameError::Path(path.to_owned()));
+        }
+        match percent_decoded(&read) {
+            Some(decoded) => read = decoded,
+            None => return Ok(path),
+        }
     }
-    let bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.contains(':');
-    if path.split('/').any(bad) {
-        return Err(refused());
+}
+
+fn stays_inside(path: &str) -> bool {
+    let good = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(':');
+    !path.contains('\\') && !path.chars().any(char::is_control) && path.split('/').all(good)
+}
+
+/// The text with its percent escapes read; nothing where there is none.
+fn percent_decoded(text: &str) -> Option<String> {
+    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        match (first, behind) {
+            (b'%', [high, low, behind @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
+                decoded.push(hex(*high)? << 4 | hex(*low)?);
+                rest = behind;
+            }
+            _ => {
+                decoded.push(*first);
+                rest = behind;
+            }
+        }
     }
-    Ok(path)
+    (decoded.len() < text.len()).then(|| String::from_utf8_lossy(&decoded).into_owned())
 }
 
 /// The candidate nearest to `name` by edit distance, for "did you mean". Ties go to the first.
@@ -147,10 +174,28 @@ mod tests {
 
     #[test]
     fn artifact_paths() {
-        for good in ["", "model", "model/MLmodel", "a/b/c.txt", "plots/"] {
+        for good in
+            ["", "model", "model/MLmodel", "a/b/c.txt", "plots/", "100%", "a%20b", "%zz", "50%25", "..a", "a..b"]
+        {
             check_artifact_path(good).expect(good);
         }
-        for bad in ["/etc", "..", "a/../b", "a//b", "./a", "C:/x", "a\\b", "a\0b", "a/."] {
+        for bad in [
+            "/etc",
+            "..",
+            "a/../b",
+            "a//b",
+            "./a",
+            "C:/x",
+            "a\\b",
+            "a\0b",
+            "a/.",
+            "%2e%2e/a",
+            "a/%252E%252e/b",
+            "%2Fetc",
+            "a%5cb",
+            "a%2500",
+            "C%3A/x",
+        ] {
             assert!(check_artifact_path(bad).is_err(), "{bad:?}");
         }
     }
