@@ -110,7 +110,7 @@ def test_sources(client, experiment):
     assert "HEARSAY" in refused("INVALID_PARAMETER_VALUE", dataset.merge_records, wrong)
 
 
-def test_searches(client, experiment):
+def test_searching_datasets(client, experiment):
     other = client.create_experiment("another of datasets")
     made = [datasets.create_dataset(f"search {number}", experiment_id=experiment) for number in range(5)]
     datasets.set_dataset_tags(made[3].dataset_id, {"team": "risk"})

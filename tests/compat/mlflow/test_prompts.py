@@ -82,7 +82,7 @@ def test_tags_of_prompts_and_versions(client):
 
 
 @since_3
-def test_searches(client, experiment):
+def test_searching_prompts(client, experiment):
     for number in range(5):
         mlflow.genai.register_prompt(f"found-{number}", f"text {number}")
     mlflow.genai.register_prompt("found-0", "second")
