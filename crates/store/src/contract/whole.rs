@@ -22,6 +22,8 @@ pub async fn a_closed_store_is_unavailable(store: &dyn Store) {
     refused(store.log_batch(&run_id(0), metrics_of(vec![metric("m", 1.0, 0)])).await, gone);
     refused(store.create_model(model("m")).await, gone);
     refused(store.list_models().await, gone);
+    refused(store.get_traces(&["tr-1".to_owned()]).await, gone);
+    refused(store.log_spans(Vec::new()).await, gone);
 }
 
 /// What was asked before closing is either written and answered, or refused as not available.
