@@ -229,7 +229,8 @@ impl TracePlace {
             SortValue::Number(_) => false,
             SortValue::Integer(_) => order.field == TraceField::Attribute && is_number(&order.key),
             SortValue::Text(text) => {
-                !(order.field == TraceField::Attribute && is_number(&order.key)) && !text.contains('\0')
+                let is_time = order.field == TraceField::Attribute && is_number(&order.key);
+                !is_time && !text.contains('\0')
             }
         });
         kinds_fit && self.keys.len() == self.order_by.len() && !self.trace_id.contains('\0')

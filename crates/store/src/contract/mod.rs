@@ -7,6 +7,7 @@
 //! where `async fn open() -> metria_store::contract::Opened` makes an empty store. Each function panics with a message
 //! when the promise is broken.
 
+pub mod assessments;
 pub mod datasets;
 pub mod experiments;
 pub mod filters;
@@ -94,9 +95,10 @@ macro_rules! contract_tests {
         );
         $crate::contract_tests!(@entity $open, traces:
             what_is_written_is_read, spans_make_traces, a_told_trace_keeps_its_times, experiments_must_be_there_and_active,
-            what_is_missing_is_not_found, tags, filters, filters_on_spans, filters_on_assessments, links,
-            orders_and_pages, deleting, assessments, many_spans_at_once, odd_texts, nul_is_refused,
+            what_is_missing_is_not_found, tags, filters, filters_on_spans, links,
+            orders_and_pages, deleting, many_spans_at_once, odd_texts, nul_is_refused,
         );
+        $crate::contract_tests!(@entity $open, assessments: what_is_written_is_read, filters);
         $crate::contract_tests!(@entity $open, whole:
             a_closed_store_is_unavailable, closing_waits_for_what_was_asked,
         );

@@ -1,20 +1,21 @@
 //! Promises of [`TraceStore`](crate::TraceStore).
 
+use super::assessments::assessment;
 use super::{experiment, ok, refused, run_id, tag};
 use crate::traces::{FINALIZED, SOURCE_RUN};
 use crate::{
-    Assessment, AssessmentKind, Comparison, Lifecycle, Span, SpanContent, SpanEvent, SpanLink, SpanStatus, Store,
-    TraceCondition, TraceField, TraceInfo, TraceOrder, TraceQuery, TraceSelection, TraceSpans, TraceState,
+    Comparison, Lifecycle, Span, SpanContent, SpanEvent, SpanLink, SpanStatus, Store, TraceCondition, TraceField,
+    TraceInfo, TraceOrder, TraceQuery, TraceSelection, TraceSpans, TraceState,
 };
 use futures_util::future::join_all;
 use metria_core::ErrorKind;
 use serde_json::{Value, json};
 
-fn trace_id(number: usize) -> String {
+pub(super) fn trace_id(number: usize) -> String {
     format!("tr-{number:032x}")
 }
 
-fn info(number: usize) -> TraceInfo {
+pub(super) fn info(number: usize) -> TraceInfo {
     TraceInfo {
         trace_id: trace_id(number),
         experiment_id: "1".to_owned(),
@@ -60,34 +61,14 @@ fn spans_of(info: TraceInfo, spans: Vec<Span>) -> TraceSpans {
     TraceSpans { info, spans }
 }
 
-fn assessment(number: usize, id: &str, name: &str, value: Value) -> Assessment {
-    Assessment {
-        assessment_id: id.to_owned(),
-        trace_id: trace_id(number),
-        name: name.to_owned(),
-        kind: AssessmentKind::Feedback,
-        value,
-        error: Some(json!({"error_code": "E"})),
-        source_type: "HUMAN".to_owned(),
-        source_id: "ada".to_owned(),
-        rationale: Some("because".to_owned()),
-        metadata: vec![tag("a", "b")],
-        span_id: Some("0000000000000001".to_owned()),
-        create_time_ms: 100,
-        last_update_time_ms: 100,
-        overrides: None,
-        valid: true,
-    }
-}
-
-async fn with_traces(store: &dyn Store, traces: usize) {
+pub(super) async fn with_traces(store: &dyn Store, traces: usize) {
     ok(store.create_experiment(experiment("1", "one")).await);
     for number in 0..traces {
         ok(store.start_trace(info(number)).await);
     }
 }
 
-async fn get(store: &dyn Store, number: usize) -> TraceInfo {
+pub(super) async fn get(store: &dyn Store, number: usize) -> TraceInfo {
     let mut found = ok(store.get_traces(&[trace_id(number)]).await);
     assert_eq!(found.len(), 1, "trace {number} is there");
     found.remove(0)
@@ -101,7 +82,7 @@ fn query(conditions: Vec<TraceCondition>) -> TraceQuery {
     TraceQuery { experiment_ids: vec!["1".to_owned()], conditions, limit: 100, ..TraceQuery::default() }
 }
 
-fn equals(text: &str) -> Comparison {
+pub(super) fn equals(text: &str) -> Comparison {
     Comparison::TextEquals(text.to_owned())
 }
 
@@ -125,7 +106,7 @@ async fn found(store: &dyn Store, query: &TraceQuery) -> Vec<usize> {
     }
 }
 
-async fn check(store: &dyn Store, cases: Vec<(TraceField, &str, Comparison, Vec<usize>)>) {
+pub(super) async fn check(store: &dyn Store, cases: Vec<(TraceField, &str, Comparison, Vec<usize>)>) {
     for (field, key, comparison, expected) in cases {
         let asked = query(vec![condition(field, key, comparison.clone())]);
         assert_eq!(found(store, &asked).await, expected, "{field:?} `{key}` {comparison:?}");
@@ -349,39 +330,6 @@ pub async fn filters_on_spans(store: &dyn Store) {
     assert_eq!(found(store, &two("span 1")).await, Vec::<usize>::new());
 }
 
-/// Conditions on what is said about traces; what was overridden does not count.
-pub async fn filters_on_assessments(store: &dyn Store) {
-    with_traces(store, 5).await;
-    for (number, value) in [(0, json!(0.9)), (1, json!("yes")), (2, json!(true)), (3, json!({"a": [1]}))] {
-        ok(store.create_assessment(assessment(number, "a", "q", value)).await);
-    }
-    let expected = Assessment { kind: AssessmentKind::Expectation, ..assessment(4, "b", "q", json!(5)) };
-    ok(store.create_assessment(expected).await);
-    let issue = Assessment { kind: AssessmentKind::Issue, ..assessment(4, "c", "iss-1", Value::Null) };
-    ok(store.create_assessment(issue).await);
-    let overriding = Assessment { overrides: Some("a".to_owned()), ..assessment(0, "d", "q", json!(0.1)) };
-    ok(store.create_assessment(overriding).await);
-    check(
-        store,
-        vec![
-            (TraceField::Feedback, "q", Comparison::Greater(0.5), vec![]),
-            (TraceField::Feedback, "q", Comparison::Less(0.5), vec![0]),
-            (TraceField::Feedback, "q", equals("0.1"), vec![0]),
-            (TraceField::Feedback, "q", equals("yes"), vec![1]),
-            (TraceField::Feedback, "q", equals("true"), vec![2]),
-            (TraceField::Feedback, "q", Comparison::TextNotEquals("yes".to_owned()), vec![3, 2, 0]),
-            (TraceField::Feedback, "q", Comparison::Like("%\"a\"%".to_owned()), vec![3]),
-            (TraceField::Feedback, "q", Comparison::IsNull, vec![4]),
-            (TraceField::Feedback, "q", Comparison::IsNotNull, vec![3, 2, 1, 0]),
-            (TraceField::Feedback, "other", Comparison::IsNotNull, vec![]),
-            (TraceField::Expectation, "q", Comparison::GreaterOrEqual(5.0), vec![4]),
-            (TraceField::Issue, "", equals("iss-1"), vec![4]),
-            (TraceField::Issue, "", equals("q"), vec![]),
-        ],
-    )
-    .await;
-}
-
 /// A trace belongs to the run that it was made in, and to those that it was linked to.
 pub async fn links(store: &dyn Store) {
     with_traces(store, 3).await;
@@ -485,50 +433,6 @@ pub async fn deleting(store: &dyn Store) {
     ok(store.start_trace(info(0)).await);
     assert_eq!(get(store, 0).await, info(0), "nothing is left of what had that id");
     assert_eq!(found(store, &query(vec![condition(TraceField::Run, "", equals(&run_id(1)))])).await, [0; 0]);
-}
-
-/// Assessments are kept whole, in the order of their times; what takes the place of what is told both ways.
-pub async fn assessments(store: &dyn Store) {
-    with_traces(store, 1).await;
-    let first = assessment(0, "b", "q", json!({"z": 1.5, "a": [null, "é"]}));
-    let second = Assessment { create_time_ms: 50, ..assessment(0, "a", "r", json!(2)) };
-    ok(store.create_assessment(first.clone()).await);
-    ok(store.create_assessment(second.clone()).await);
-    assert_eq!(get(store, 0).await.assessments, [second.clone(), first.clone()]);
-    refused(store.create_assessment(first.clone()).await, ErrorKind::AlreadyExists);
-    let third = Assessment {
-        overrides: Some("b".to_owned()),
-        error: None,
-        rationale: None,
-        span_id: None,
-        create_time_ms: 200,
-        ..assessment(0, "c", "q", Value::Null)
-    };
-    refused(
-        store.create_assessment(Assessment { overrides: Some("nobody".to_owned()), ..third.clone() }).await,
-        ErrorKind::NotFound,
-    );
-    ok(store.create_assessment(third.clone()).await);
-    let overridden = Assessment { valid: false, ..first.clone() };
-    assert_eq!(get(store, 0).await.assessments, [second.clone(), overridden.clone(), third]);
-    let change = Assessment {
-        name: "s".to_owned(),
-        value: json!("new"),
-        rationale: Some("thought again".to_owned()),
-        last_update_time_ms: 300,
-        // These stay what they are.
-        create_time_ms: 999,
-        valid: true,
-        source_id: "bob".to_owned(),
-        ..overridden.clone()
-    };
-    let changed = Assessment { create_time_ms: 100, valid: false, source_id: "ada".to_owned(), ..change.clone() };
-    assert_eq!(ok(store.update_assessment(change).await), changed);
-    ok(store.delete_assessment(&trace_id(0), "c").await);
-    assert_eq!(get(store, 0).await.assessments, [second.clone(), Assessment { valid: true, ..changed }]);
-    let told = TraceInfo { assessments: vec![Assessment { value: json!(3), ..second.clone() }], ..info(0) };
-    ok(store.start_trace(told).await);
-    assert_eq!(get(store, 0).await.assessments[0].value, json!(3), "a trace that is told brings its assessments");
 }
 
 /// Many spans in one write, and many writes at once.

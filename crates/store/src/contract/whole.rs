@@ -26,6 +26,8 @@ pub async fn a_closed_store_is_unavailable(store: &dyn Store) {
     refused(store.delete_dataset("d").await, gone);
     refused(store.subscribers(&["prompt.created"]).await, gone);
     refused(store.take_delivery(0, 1, &[]).await, gone);
+    refused(store.get_traces(&["tr-1".to_owned()]).await, gone);
+    refused(store.log_spans(Vec::new()).await, gone);
 }
 
 /// What was asked before closing is either written and answered, or refused as not available.

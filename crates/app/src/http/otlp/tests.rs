@@ -90,8 +90,15 @@ fn broken_bodies_are_refused() {
     ] {
         assert!(parse(encoding, body).is_err());
     }
-    let deep = format!("{}{}", "{\"resourceSpans\":[".repeat(10_000), "]}".repeat(10_000));
+    let lists = format!("{}{}", r#"{"arrayValue":{"values":["#.repeat(10_000), "]}}".repeat(10_000));
+    let deep = format!(r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"a","value":{lists}}}]}}}}]}}"#);
     assert!(parse(Encoding::Json, deep.as_bytes()).is_err());
+    let nest = |inner: AnyValue| AnyValue { value: Some(Any::List(proto::ArrayValue { values: vec![inner] })) };
+    let value = Some((0..200).fold(AnyValue::default(), |inner, _| nest(inner)));
+    let resource = proto::Resource { attributes: vec![KeyValue { key: "a".to_owned(), value }] };
+    let group = ResourceSpans { resource: Some(resource), scope_spans: Vec::new() };
+    let deep = ExportTraceServiceRequest { resource_spans: vec![group] }.encode_to_vec();
+    assert!(parse(Encoding::Proto, &deep).is_err());
 }
 
 #[test]
@@ -117,6 +124,6 @@ fn packed_bodies_are_unpacked_within_bounds() {
         }
         gzip.finish().expect("it is packed")
     };
-    let refused = unpack("gzip", &bomb).err().expect("it is refused");
+    let refused = unpack("gzip", &bomb).expect_err("it is refused");
     assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
