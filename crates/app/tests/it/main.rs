@@ -4,18 +4,22 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod api;
+mod artifact_safety;
 mod bad_tables;
 mod config;
 mod damage;
 mod demo;
 mod hosts;
+mod kill_loop;
 mod kills;
+mod large_files;
 mod models;
 mod predict;
 mod processes;
 mod reload;
 mod requests;
 mod runs;
+mod s3;
 mod shutdown;
 mod slow_clients;
 mod support;
