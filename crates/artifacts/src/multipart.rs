@@ -9,7 +9,6 @@ use crate::staging::Staging;
 use crate::store::{ArtifactStore, Place};
 use bytes::Bytes;
 use futures_util::stream::Stream;
-use http::Method;
 use object_store::multipart::{MultipartStore, PartId};
 use std::time::Duration;
 
@@ -66,7 +65,7 @@ impl ArtifactStore {
                 let mut part_urls = Vec::with_capacity(n_parts);
                 for number in 1..=n_parts {
                     let query = [("partNumber", &*number.to_string()), ("uploadId", &*upload_id)];
-                    part_urls.push(s3.signed(&Method::PUT, &whole, &query, PART_VALID).await.map_err(failed())?);
+                    part_urls.push(s3.signed("PUT", &whole, &query, PART_VALID).await.map_err(failed())?);
                 }
                 Ok(BegunUpload { upload_id, part_urls: Some(part_urls) })
             }
@@ -147,7 +146,7 @@ impl ArtifactStore {
             name.chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') { c } else { '_' }).collect();
         let disposition = format!("attachment; filename=\"{plain}\"");
         let query = [("response-content-disposition", &*disposition)];
-        let signed = s3.signed(&Method::GET, &self.path(path)?, &query, valid).await;
+        let signed = s3.signed("GET", &self.path(path)?, &query, valid).await;
         Ok(Some(SignedUrl { url: signed.map_err(Self::failed("sign the address of", path))?, size_bytes }))
     }
 
@@ -157,7 +156,7 @@ impl ArtifactStore {
     /// When the path is refused or there is no key to sign with.
     pub async fn upload_url(&self, path: &str, valid: Duration) -> Result<Option<String>> {
         let Some(s3) = self.bucket() else { return Ok(None) };
-        let signed = s3.signed(&Method::PUT, &self.path(path)?, &[], valid).await;
+        let signed = s3.signed("PUT", &self.path(path)?, &[], valid).await;
         Ok(Some(signed.map_err(Self::failed("sign the address of", path))?))
     }
 

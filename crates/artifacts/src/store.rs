@@ -107,6 +107,14 @@ impl ArtifactStore {
         if rest.is_empty() || rest.starts_with('/') { Some(rest.trim_matches('/')) } else { None }
     }
 
+    /// Whether a path may name an artifact here.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub fn accepts(&self, path: &str) -> Result<()> {
+        self.path(path).map(|_| ())
+    }
+
     /// Checks a path and makes it one of the storage. The storage's own escapes must not change it.
     pub(crate) fn path(&self, path: &str) -> Result<StorePath> {
         let checked = check_artifact_path(path)?;

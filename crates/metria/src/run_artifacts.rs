@@ -22,7 +22,7 @@ impl Workspace {
             return Ok(root.to_owned());
         }
         let path = check_artifact_path(path).map_err(metria_artifacts::Error::Path)?;
-        Ok(format!("{root}/{path}"))
+        Ok(if root.is_empty() { path.to_owned() } else { format!("{root}/{path}") })
     }
 
     /// The entries of one folder of a run, folders first, each by name, with paths below the run's artifacts. Empty

@@ -19,7 +19,7 @@ pub struct WorkspaceOptions {
     pub home: PathBuf,
     /// Records: `sqlite:PATH`, `postgres://…` or `memory:`.
     pub store_url: String,
-    /// Artifacts: a folder.
+    /// Artifacts: a folder or `s3://BUCKET/PREFIX`.
     pub artifact_root: String,
     /// What an answered write survives.
     pub durability: Durability,
@@ -66,6 +66,7 @@ impl Workspace {
         let failed = |source| Error::Records { place: place(&options.store_url), source };
         let store = metria_store_sql::open(&options.store_url, &settings).await.map_err(failed)?;
         let artifacts = ArtifactStore::open(&options.artifact_root)?;
+        artifacts.check().await?;
         let tracking = Tracking::new(store.clone(), &artifacts.root_uri());
         tracking.bootstrap().await?;
         drop(opening);
@@ -112,8 +113,8 @@ impl Workspace {
     /// # Errors
     /// When the URI lies outside the root.
     pub fn artifact_path<'a>(&self, uri: &'a str) -> Result<&'a str> {
-        let root = self.artifacts.root_uri();
-        uri.strip_prefix(root.as_str()).map(|path| path.trim_start_matches('/')).ok_or_else(|| {
+        self.artifacts.path_of(uri).ok_or_else(|| {
+            let root = self.artifacts.root_uri();
             Error::Invalid(format!("the artifact location `{uri}` is not below this home's artifact root `{root}`"))
         })
     }

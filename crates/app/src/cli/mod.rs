@@ -38,6 +38,9 @@ pub(crate) struct Global {
     /// Folder of everything Metria keeps [default: the platform's data folder]
     #[arg(long, global = true, value_name = "FOLDER")]
     home: Option<PathBuf>,
+    /// Where artifacts are kept: a folder or s3://BUCKET/PREFIX [default: artifacts in the home]
+    #[arg(long, global = true, value_name = "ROOT")]
+    artifacts: Option<String>,
     /// Configuration file [default: ./metria.toml when there is one]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -149,6 +152,9 @@ impl Cli {
         let mut flags = Vec::new();
         if let Some(home) = &self.global.home {
             flags.push(("home", home.display().to_string()));
+        }
+        if let Some(root) = &self.global.artifacts {
+            flags.push(("artifacts.root", root.clone()));
         }
         if let Some(filter) = &self.global.log {
             flags.push(("log.filter", filter.clone()));

@@ -23,7 +23,11 @@ pub(crate) const KEYS: &[Key] = &[
         default: "process",
         help: "what an answered write survives: process (kill -9) or power_loss (fsync at each commit)",
     },
-    Key { name: "artifacts.root", default: "", help: "artifacts: a folder (default: artifacts in the home)" },
+    Key {
+        name: "artifacts.root",
+        default: "",
+        help: "artifacts: a folder or s3://BUCKET/PREFIX, reached by AWS_* (default: artifacts in the home)",
+    },
     Key { name: "server.host", default: "127.0.0.1", help: "address to listen on" },
     Key { name: "server.port", default: "5000", help: "port to listen on; 0 takes a free one" },
     Key {

@@ -2,10 +2,13 @@
 //! browser.
 
 use crate::state::AppState;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
-use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream, StreamExt};
+use std::error::Error;
+use std::time::Duration;
 
 /// The file at a path below the artifact root, or the part of it that `Range` asks for.
 ///
@@ -33,6 +36,21 @@ pub(crate) async fn send(state: &AppState, path: &str, request: &HeaderMap) -> m
     headers.insert(header::CONTENT_RANGE, text_value(&format!("bytes {}-{last}/{size_bytes}", range.start)));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
     Ok((StatusCode::PARTIAL_CONTENT, headers, Body::from_stream(stream)).into_response())
+}
+
+/// The body of an upload, however long it takes as a whole; whoever sends nothing of it for so long is given up.
+pub(crate) fn incoming(
+    body: Body,
+    patience: Duration,
+) -> impl Stream<Item = Result<Bytes, Box<dyn Error + Send + Sync>>> + Unpin + Send {
+    let pieces = stream::unfold(Some(body.into_data_stream()), move |pieces| async move {
+        let mut pieces = pieces?;
+        match tokio::time::timeout(patience, pieces.next()).await {
+            Ok(piece) => piece.map(|piece| (piece.map_err(Into::into), Some(pieces))),
+            Err(_) => Some((Err(format!("nothing came for {} seconds", patience.as_secs()).into()), None)),
+        }
+    });
+    pieces.boxed()
 }
 
 /// `0-99`, `100-`, `-50` as start and end (not included); nothing when it lies outside.
@@ -74,6 +92,7 @@ fn file_headers(name: &str) -> HeaderMap {
     if let Ok(value) = HeaderValue::from_str(&disposition) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),

@@ -4,12 +4,15 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod api;
+mod artifact_safety;
 mod bad_tables;
 mod config;
 mod damage;
 mod demo;
 mod hosts;
+mod kill_loop;
 mod kills;
+mod large_files;
 mod live;
 mod mlflow;
 mod models;
@@ -18,6 +21,7 @@ mod processes;
 mod reload;
 mod requests;
 mod runs;
+mod s3;
 mod shutdown;
 mod slow_clients;
 mod support;

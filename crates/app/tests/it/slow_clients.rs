@@ -73,3 +73,32 @@ fn their_time_is_limited() {
     }
     server.post("/predict/german", body(&rows(2))).ok();
 }
+
+#[test]
+fn their_uploads_are_given_up() {
+    let home = Home::new();
+    let server = impatient(&home);
+    let proxy = "/api/2.0/mlflow-artifacts";
+    let begun = server.post(&format!("{proxy}/mpu/create/late"), r#"{"path": "x", "num_parts": 1}"#).ok();
+    let part = format!("{proxy}/mpu/parts/{}/1", begun["upload_id"].as_str().unwrap());
+    for path in [format!("{proxy}/artifacts/late/x"), part] {
+        let mut stream = server.connect();
+        let head = format!("PUT {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 90\r\n\r\n");
+        stream.write_all(format!("{head}the beginning").as_bytes()).unwrap();
+        let answer = Answer::read(stream).expect("an answer");
+        assert_eq!(answer.status, 400, "{answer:?}");
+        says(&answer.body, &["broke off", "nothing came for 1 seconds"]);
+    }
+    // One that sends slowly, but sends, takes its time.
+    let mut stream = server.connect();
+    let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 4\r\n\r\n";
+    stream.write_all(format!("PUT {proxy}/artifacts/slow/x {head}").as_bytes()).unwrap();
+    for byte in [b"s", b"l", b"o", b"w"] {
+        std::thread::sleep(Duration::from_millis(500));
+        stream.write_all(byte).unwrap();
+    }
+    assert_eq!(Answer::read(stream).expect("an answer").status, 200);
+    assert_eq!(server.get(&format!("{proxy}/artifacts/slow/x")).body, "slow");
+    let found = server.get(&format!("{proxy}/artifacts?path=")).ok();
+    assert_eq!(found["files"].as_array().map(Vec::len), Some(1), "{found}");
+}

@@ -21,11 +21,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A working folder with a home in it; both go when it is dropped.
 pub(crate) struct Home {
     folder: TempDir,
+    /// What the program finds in its environment beside its home.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
+    }
+
+    /// A home whose artifacts are in a place of its own on the S3 server of the tests.
+    pub(crate) fn on_s3() -> Self {
+        let bucket = tester("METRIA_TEST_S3");
+        let root = format!("{bucket}/{}", metria_core::ids::new_id());
+        let keys = ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let mut variables: Vec<_> = keys.into_iter().map(|name| (name, tester(name))).collect();
+        variables.push(("METRIA_ARTIFACTS_ROOT", root));
+        Self { variables, ..Self::new() }
+    }
+
+    /// The secret key to the S3 server of the tests.
+    pub(crate) fn secret(&self) -> String {
+        let found = self.variables.iter().find(|(name, _)| *name == "AWS_SECRET_ACCESS_KEY");
+        found.expect("a home on S3").1.clone()
     }
 
     /// A home with `german` in Production, version 1.
@@ -51,7 +69,7 @@ impl Home {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_metria"));
         command.args(args).current_dir(self.folder.path()).env_clear().env("METRIA_HOME", self.path("home"));
-        command.env("USER", "tester").stdin(Stdio::null());
+        command.env("USER", "tester").stdin(Stdio::null()).envs(self.variables.iter().cloned());
         command
     }
 
@@ -112,6 +130,14 @@ impl Home {
     pub(crate) fn server_with(&self, args: &[&str]) -> Server {
         Server::start(self.command(&[&["server", "--port", "0"], args].concat()), self.path("server.log"))
     }
+}
+
+/// A variable that `scripts/with-s3` sets.
+#[expect(clippy::disallowed_methods, reason = "the tests' own environment")]
+fn tester(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name}: this test needs an S3 server; run `make test` or `scripts/with-s3 cargo test`")
+    })
 }
 
 pub(crate) fn stdout(output: &Output) -> String {
@@ -269,6 +295,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
     pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -279,7 +307,9 @@ impl Answer {
         let cut = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, format!("a torn answer: {text:?}"));
         let (head, body) = text.split_once("\r\n\r\n").ok_or_else(cut)?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut)?;
-        Ok(Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() })
+        let start = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(cut)? + 4;
+        let (head, body) = (head.to_ascii_lowercase(), body.to_owned());
+        Ok(Self { status, head, body, bytes: bytes.split_off(start) })
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -25,7 +25,7 @@ pub(super) struct Fields {
     version: Option<String>,
 }
 
-fn checked(path: &str) -> Result<&str> {
+pub(super) fn checked(path: &str) -> Result<&str> {
     Ok(check_artifact_path(path).map_err(metria_artifacts::Error::Path)?)
 }
 
@@ -68,7 +68,9 @@ pub(super) async fn download_of_version(
     let path = required("path", fields.path)?;
     let found = state.tracking().get_version(&name, version).await?;
     let root = state.workspace.artifact_path(&found.storage_location)?;
-    Ok(files::send(&state, &format!("{root}/{}", checked(&path)?), &headers).await?)
+    let path = checked(&path)?;
+    let whole = if root.is_empty() { path.to_owned() } else { format!("{root}/{path}") };
+    Ok(files::send(&state, &whole, &headers).await?)
 }
 
 /// `mlflow-artifacts/artifacts?path=`: the entries of a folder, with bare names.
@@ -94,7 +96,7 @@ pub(super) async fn upload(State(state): State<AppState>, Path(path): Path<Strin
     if path.is_empty() {
         return Err(MlflowError::invalid("the path of an upload must not be empty"));
     }
-    state.workspace.artifacts.put_stream(path, body.into_data_stream()).await?;
+    state.workspace.artifacts.put_stream(path, files::incoming(body, state.request_timeout)).await?;
     Ok(Json(json!({})))
 }
 

@@ -18,28 +18,29 @@ const PROXIED: &str = "mlflow-artifacts:";
 
 /// The address under which clients reach a location: what lies below our root goes through this server.
 pub(in crate::http) fn public_uri(state: &AppState, location: &str) -> String {
-    let root = state.workspace.artifacts.root_uri();
-    match location.strip_prefix(root.as_str()) {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-            format!("{PROXIED}{}", if rest.is_empty() { "/" } else { rest })
-        }
-        _ => location.to_owned(),
+    match state.workspace.artifacts.path_of(location) {
+        Some(path) => format!("{PROXIED}/{path}"),
+        None => location.to_owned(),
     }
 }
 
 /// The location behind an address that a client gives: below our root where the client means this server.
 /// A place on this server's own disk is refused.
 pub(super) fn location(state: &AppState, uri: &str) -> Result<String> {
+    let artifacts = &state.workspace.artifacts;
     if let Some(rest) = uri.strip_prefix(PROXIED) {
         // `mlflow-artifacts://host:port/path` and `mlflow-artifacts:/path` mean the same here.
         let path = match rest.strip_prefix("//") {
             Some(with_host) => with_host.split_once('/').map_or("", |(_, path)| path),
             None => rest.trim_start_matches('/'),
         };
-        let path = metria_core::names::check_artifact_path(path).map_err(metria_artifacts::Error::Path)?;
-        return Ok(format!("{}/{path}", state.workspace.artifacts.root_uri()));
+        return own_location(state, path);
     }
     match uri.split_once("://") {
+        // A bucket's own address of what is ours means the same; a folder's is none that others may name.
+        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("file") && artifacts.path_of(uri).is_some() => {
+            own_location(state, artifacts.path_of(uri).unwrap_or_default())
+        }
         Some((scheme, rest)) if !scheme.eq_ignore_ascii_case("file") && !rest.is_empty() && !rest.contains("..") => {
             Ok(uri.to_owned())
         }
@@ -47,6 +48,13 @@ pub(super) fn location(state: &AppState, uri: &str) -> Result<String> {
             "the location `{uri}` is not one that other machines can reach; leave it out, or give a URL such as s3://bucket/path"
         ))),
     }
+}
+
+/// The location of a path below our root.
+pub(super) fn own_location(state: &AppState, path: &str) -> Result<String> {
+    let artifacts = &state.workspace.artifacts;
+    artifacts.accepts(path)?;
+    Ok(format!("{}/{}", artifacts.root_uri(), path.trim_end_matches('/')))
 }
 
 pub(super) fn lifecycle(lifecycle: Lifecycle) -> &'static str {

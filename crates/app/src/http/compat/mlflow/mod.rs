@@ -22,11 +22,12 @@ mod types;
 mod webhooks;
 
 pub(in crate::http) use convert::public_uri;
+mod uploads;
 
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, delete, get, patch, post};
+use axum::routing::{any, delete, get, patch, post, put};
 
 /// The version of MLflow whose protocol this is, which clients ask for.
 const VERSION: &str = "3.17.2";
@@ -60,6 +61,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/metrics/get-history-bulk", get(metrics::history_bulk))
         .route("/metrics/get-history-bulk-interval", get(metrics::history_bulk_interval))
         .route("/artifacts/list", get(artifacts::list_of_run))
+        .route("/artifacts/presigned-upload-url", post(uploads::presigned_upload))
+        .route("/artifacts/presigned-download-url", post(uploads::presigned_download_of_run))
         .route("/registered-models/create", post(registered_models::create))
         .route("/registered-models/get", get(registered_models::get))
         .route("/registered-models/search", get(registered_models::search))
@@ -95,6 +98,11 @@ pub(crate) fn router() -> Router<AppState> {
     let proxied = Router::new()
         .route("/artifacts", get(artifacts::list_proxied))
         .route("/artifacts/{*path}", get(artifacts::download_proxied).put(artifacts::upload).delete(artifacts::delete))
+        .route("/mpu/create/{*path}", post(uploads::create))
+        .route("/mpu/parts/{upload_id}/{number}", put(uploads::part))
+        .route("/mpu/complete/{*path}", post(uploads::complete))
+        .route("/mpu/abort/{*path}", post(uploads::abort))
+        .route("/presigned/{*path}", get(uploads::presigned_download))
         .layer(DefaultBodyLimit::disable())
         .fallback(missing::not_here);
     ["/api", "/ajax-api"].into_iter().fold(outside(), |router, prefix| {
@@ -112,5 +120,6 @@ fn outside() -> Router<AppState> {
         .route("/graphql", any(missing::not_here))
         .route("/get-artifact", get(artifacts::download_of_run))
         .route("/ajax-api/2.0/mlflow/get-artifact", get(artifacts::download_of_run))
+        .route("/ajax-api/2.0/mlflow/upload-artifact", post(uploads::upload_of_run))
         .route("/model-versions/get-artifact", get(artifacts::download_of_version))
 }

@@ -95,8 +95,8 @@ async fn storage_location(state: &AppState, source: &str, run_id: Option<&str>) 
         let run = state.tracking().get_run(run_id).await?;
         let own = run.info.artifact_uri;
         if let Some(rest) = source.strip_prefix(own.as_str()).and_then(|rest| rest.strip_prefix('/')) {
-            let path = metria_core::names::check_artifact_path(rest).map_err(metria_artifacts::Error::Path)?;
-            return Ok(format!("{own}/{path}"));
+            state.workspace.artifacts.accepts(rest)?;
+            return Ok(format!("{own}/{}", rest.trim_end_matches('/')));
         }
     }
     location(state, source)
