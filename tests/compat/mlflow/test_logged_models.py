@@ -38,6 +38,17 @@ def by_name(models):
     return [model.name for model in models]
 
 
+def ask(client, path, **params):
+    host = client._tracking_client.store.get_host_creds()
+    path = f"/api/2.0/mlflow/{path}"
+    return mlflow.utils.rest_utils.http_request(host, path, "GET", params=params, raise_on_status=False)
+
+
+def model_id_of(client, name, version):
+    """The client of 3.17 does not read it from the answer."""
+    return ask(client, "model-versions/get", name=name, version=version).json()["model_version"]["model_id"]
+
+
 def test_from_pending_to_deleted(client, experiment):
     made = client.create_logged_model(
         experiment, name="a", tags={"team": "risk"}, params={"depth": "3"}, model_type="forest"
@@ -101,18 +112,16 @@ def test_a_python_model_by_every_address(client, experiment):
     assert info.model_id in text
 
     version = mlflow.register_model(info.model_uri, "by every address")
-    assert (int(version.version), version.model_id, version.run_id) == (1, info.model_id, run_id)
-    assert mlflow.register_model(f"runs:/{run_id}/model", "by every address").model_id == info.model_id
+    assert (int(version.version), version.run_id) == (1, run_id)
+    mlflow.register_model(f"runs:/{run_id}/model", "by every address")
     client.set_registered_model_alias("by every address", "best", 1)
     client.transition_model_version_stage("by every address", 1, "Production")
     for address in ["/1", "/2", "@best", "/Production", "/latest"]:
         assert doubled(f"models:/by every address{address}") == [2, 4], address
     assert client.get_model_version("by every address", 2).source == info.model_uri
     versions = client.search_model_versions(f"run_id = '{run_id}'", order_by=["version_number ASC"])
-    assert [(int(version.version), version.model_id) for version in versions] == [
-        (1, info.model_id),
-        (2, info.model_id),
-    ]
+    assert [int(version.version) for version in versions] == [1, 2]
+    assert {model_id_of(client, "by every address", number) for number in [1, 2]} == {info.model_id}
     uri = client.get_model_version_download_uri("by every address", 1)
     assert uri == model.artifact_location
     tag = json.loads(mlflow.get_logged_model(info.model_id).tags["mlflow.modelVersions"])
@@ -121,7 +130,8 @@ def test_a_python_model_by_every_address(client, experiment):
         ("by every address", 2),
     }
     copied = client.copy_model_version("models:/by every address/1", "copied")
-    assert copied.model_id == info.model_id and doubled("models:/copied/1") == [2, 4]
+    assert copied.run_id == run_id and doubled("models:/copied/1") == [2, 4]
+    assert model_id_of(client, "copied", 1) == info.model_id
     refused(
         "INVALID_PARAMETER_VALUE",
         client._get_registry_client().create_model_version,
@@ -135,8 +145,8 @@ def test_registered_while_logged(client, experiment):
     with mlflow.start_run():
         info = log_doubler(registered_model_name="at once")
     version = client.get_model_version("at once", 1)
-    assert (version.model_id, version.source) == (info.model_id, info.model_uri)
-    assert info.registered_model_version == 1
+    assert (model_id_of(client, "at once", 1), version.source) == (info.model_id, info.model_uri)
+    assert int(info.registered_model_version) == 1
     assert doubled("models:/at once/1") == [2, 4]
 
 
@@ -150,7 +160,7 @@ def test_several_models_of_one_run(client, experiment):
     found = mlflow.search_logged_models([experiment], f"source_run_id = '{active.info.run_id}'", output_format="list")
     assert by_name(found) == ["other", "model", "model", "model"]
     registered = mlflow.register_model(f"runs:/{active.info.run_id}/model", "the last step")
-    assert registered.model_id == infos[2].model_id
+    assert registered.source == infos[2].model_uri
 
 
 def test_metrics_belong_to_models(client, experiment):
@@ -183,7 +193,7 @@ def test_metrics_belong_to_models(client, experiment):
     assert len(client.get_metric_history(active.info.run_id, "loss")) == 2, "nothing of a refused call is written"
 
 
-def test_searches(client, experiment):
+def test_searches_for_models(client, experiment):
     datasets = {
         name: mlflow.data.from_pandas(pd.DataFrame({"a": [number]}), name=name, source=f"{name}.csv")
         for number, name in enumerate(["train", "test"])
@@ -278,19 +288,15 @@ def test_files_stay_inside(client, experiment, tmp_path):
     folder = mlflow.artifacts.download_artifacts(f"models:/{model.model_id}", dst_path=str(tmp_path / "back"))
     assert (pathlib.Path(folder) / "deep" / "leaf.txt").read_text() == "leaf"
 
-    def ask(path, **params):
-        host = client._tracking_client.store.get_host_creds()
-        path = f"/api/2.0/mlflow/logged-models/{model.model_id}/artifacts/{path}"
-        return mlflow.utils.rest_utils.http_request(host, path, "GET", params=params, raise_on_status=False)
-
-    found = ask("directories", artifact_directory_path="deep").json()
+    of_model = lambda path, **params: ask(client, f"logged-models/{model.model_id}/artifacts/{path}", **params)
+    found = of_model("directories", artifact_directory_path="deep").json()
     assert found["root_uri"] == model.artifact_location
     assert found["files"] == [{"path": "deep/leaf.txt", "is_dir": False, "file_size": 4}]
-    assert ask("files", artifact_file_path="deep/leaf.txt").text == "leaf"
+    assert of_model("files", artifact_file_path="deep/leaf.txt").text == "leaf"
     for escape in ["../..", "/etc", "deep/../../..", "..\\x"]:
-        assert ask("directories", artifact_directory_path=escape).status_code == 400, escape
-        assert ask("files", artifact_file_path=escape).status_code == 400, escape
-    assert ask("files", artifact_file_path="nothing").status_code == 404
+        assert of_model("directories", artifact_directory_path=escape).status_code == 400, escape
+        assert of_model("files", artifact_file_path=escape).status_code == 400, escape
+    assert of_model("files", artifact_file_path="nothing").status_code == 404
 
 
 def test_scikit_learn(client, experiment):
@@ -298,17 +304,17 @@ def test_scikit_learn(client, experiment):
     x, y = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]}), [0, 0, 1, 1]
     fitted = linear.LogisticRegression().fit(x, y)
     with mlflow.start_run() as active:
-        info = mlflow.sklearn.log_model(fitted, name="classifier", input_example=x, registered_model_name="credit 3")
+        info = mlflow.sklearn.log_model(fitted, name="classifier", input_example=x, registered_model_name="scoring")
     assert mlflow.get_logged_model(info.model_id).name == "classifier"
-    client.set_registered_model_alias("credit 3", "champion", 1)
-    client.transition_model_version_stage("credit 3", 1, "Production")
+    client.set_registered_model_alias("scoring", "champion", 1)
+    client.transition_model_version_stage("scoring", 1, "Production")
     wanted = list(fitted.predict(x))
     for uri in [
         info.model_uri,
         f"runs:/{active.info.run_id}/classifier",
-        "models:/credit 3/1",
-        "models:/credit 3@champion",
-        "models:/credit 3/Production",
+        "models:/scoring/1",
+        "models:/scoring@champion",
+        "models:/scoring/Production",
     ]:
         assert list(mlflow.sklearn.load_model(uri).predict(x)) == wanted, uri
         assert list(mlflow.pyfunc.load_model(uri).predict(x)) == wanted, uri
@@ -349,7 +355,7 @@ def test_autologging_of_xgboost(client, experiment, no_autologging):
         )
     (output,) = client.get_run(active.info.run_id).outputs.model_outputs
     model = client.get_logged_model(output.model_id)
-    assert model.status == "READY" and model.params["num_boost_round"] == "5"
+    assert model.status == "READY" and client.get_run(active.info.run_id).data.params["num_boost_round"] == "5"
     assert len(client.get_metric_history(active.info.run_id, "train-logloss")) == 5
     assert any(metric.key == "train-logloss" for metric in model.metrics)
     again = mlflow.pyfunc.load_model(model.model_uri).predict(x)
