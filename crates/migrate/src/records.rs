@@ -22,7 +22,15 @@ pub(crate) fn metric(key: &str, value: f64, timestamp_ms: i64, step: i64) -> Met
 
 /// A run without what was logged to it.
 pub(crate) fn run(info: RunInfo) -> Run {
-    Run { info, params: Vec::new(), metrics: Vec::new(), tags: Vec::new(), inputs: Vec::new() }
+    Run {
+        info,
+        params: Vec::new(),
+        metrics: Vec::new(),
+        tags: Vec::new(),
+        inputs: Vec::new(),
+        model_inputs: Vec::new(),
+        model_outputs: Vec::new(),
+    }
 }
 
 /// A version without tags.
@@ -34,6 +42,7 @@ pub(crate) fn version(name: &str, number: u32, stage: ModelStage) -> ModelVersio
         stage,
         source: String::new(),
         run_id: None,
+        model_id: None,
         storage_location: String::new(),
         user_id: String::new(),
         creation_time_ms: 0,

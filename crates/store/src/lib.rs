@@ -11,6 +11,7 @@ pub mod datasets;
 pub mod error;
 pub mod experiments;
 mod like;
+pub mod logged_models;
 pub mod memory;
 pub mod models;
 pub mod page_token;
@@ -24,6 +25,10 @@ pub mod webhooks;
 pub use datasets::{DatasetRecord, DatasetStore, EvaluationDataset, NewDatasetRecord, RecordSource, Upserted};
 pub use error::{Error, Result};
 pub use experiments::{Experiment, ExperimentStore, Lifecycle};
+pub use logged_models::{
+    DatasetSelector, LoggedMetric, LoggedModel, LoggedModelOrder, LoggedModelQuery, LoggedModelStatus,
+    LoggedModelStore, ModelMetric, ModelOutput,
+};
 pub use memory::MemoryStore;
 pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
 pub use page_token::{PageToken, SortValue};
@@ -39,7 +44,9 @@ pub use traces::{
 
 /// All entities in one backend.
 #[async_trait::async_trait]
-pub trait Store: ExperimentStore + RunStore + ModelStore + TraceStore + DatasetStore + WebhookStore {
+pub trait Store:
+    ExperimentStore + RunStore + ModelStore + LoggedModelStore + TraceStore + DatasetStore + WebhookStore
+{
     /// Answers when the backend can be reached.
     ///
     /// # Errors

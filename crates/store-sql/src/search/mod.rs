@@ -6,6 +6,7 @@
 //! counts them, and the search looks at those only. PostgreSQL decides that by its statistics.
 
 mod compare;
+pub(crate) mod logged_models;
 pub(crate) mod traces;
 
 use crate::sql::{Dialect, Sql, Value};

@@ -34,6 +34,9 @@ async fn read(store: &dyn Store) -> Value {
     })
 }
 
+/// The schema that this program writes.
+const NEWEST: i64 = 6;
+
 /// Opens a copy of a golden file, twice, and compares.
 async fn check(version: i64) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -61,7 +64,11 @@ async fn check(version: i64) {
         .map(|entry| entry.expect("the folder is read").file_name().to_string_lossy().into_owned())
         .filter(|name| name.contains(".before-schema-"))
         .collect();
-    assert_eq!(copies, ["records.db.before-schema-6"]);
+    if version == NEWEST {
+        assert_eq!(copies, Vec::<String>::new(), "nothing changed, so nothing was copied");
+        return;
+    }
+    assert_eq!(copies, [format!("records.db.before-schema-{NEWEST}")]);
     let copy = folder.path().join(&copies[0]);
     let store = open(&sqlite_url(&copy)).await.expect("the copy opens");
     assert_eq!(read(store.as_ref()).await, expected);
@@ -74,7 +81,7 @@ async fn schema_1_opens() {
     check(1).await;
 }
 
-/// Schema 2, as the second program wrote it.
+/// Schema 2, with an experiment in each index.
 #[tokio::test]
 async fn schema_2_opens() {
     check(2).await;

@@ -68,6 +68,7 @@ async fn several_servers_share_a_database() {
                 stage: metria_core::ModelStage::None,
                 source: String::new(),
                 run_id: None,
+                model_id: None,
                 storage_location: String::new(),
                 user_id: String::new(),
                 creation_time_ms: 0,

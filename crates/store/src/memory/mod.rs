@@ -3,6 +3,7 @@
 
 mod datasets;
 mod experiments;
+mod logged_models;
 mod models;
 mod runs;
 mod search;
@@ -13,6 +14,7 @@ mod webhooks;
 
 use crate::error::{Error, Result};
 use crate::experiments::Experiment;
+use crate::logged_models::LoggedModel;
 use crate::models::{GateDecision, ModelVersion, RegisteredModel, StageTransition};
 use crate::runs::Tag;
 use crate::webhooks::{Delivery, Webhook};
@@ -43,6 +45,8 @@ struct Records {
     experiments: BTreeMap<String, Experiment>,
     runs: BTreeMap<String, StoredRun>,
     models: BTreeMap<String, StoredModel>,
+    /// Their metrics in the order of writing.
+    logged_models: BTreeMap<String, LoggedModel>,
     datasets: BTreeMap<String, StoredDataset>,
     webhooks: BTreeMap<String, Webhook>,
     deliveries: BTreeMap<String, Delivery>,

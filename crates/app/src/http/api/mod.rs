@@ -4,6 +4,7 @@ mod artifacts;
 mod columns;
 mod events;
 mod experiments;
+mod logged_models;
 mod models;
 mod runs;
 mod series;
@@ -57,6 +58,8 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(traces::get))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::download, artifacts::upload))
+        .routes(routes!(logged_models::search))
+        .routes(routes!(logged_models::get))
         .routes(routes!(models::list))
         .routes(routes!(models::get, models::update))
         .routes(routes!(models::register))

@@ -47,6 +47,24 @@ pub(super) struct RunData {
 #[derive(Debug, Serialize)]
 pub(super) struct RunInputs {
     pub(super) dataset_inputs: Vec<DatasetInput>,
+    pub(super) model_inputs: Vec<ModelInput>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ModelInput {
+    pub(super) model_id: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RunOutputs {
+    pub(super) model_outputs: Vec<ModelOutput>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ModelOutput {
+    pub(super) model_id: String,
+    #[serde(default, deserialize_with = "integer")]
+    pub(super) step: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,6 +72,7 @@ pub(super) struct Run {
     pub(super) info: RunInfo,
     pub(super) data: RunData,
     pub(super) inputs: RunInputs,
+    pub(super) outputs: RunOutputs,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,6 +84,45 @@ pub(super) struct Metric {
     pub(super) step: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) run_id: Option<String>,
+    #[serde(flatten)]
+    pub(super) of: MeasuredOn,
+}
+
+/// The logged model and dataset of a metric.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct MeasuredOn {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dataset_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dataset_digest: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LoggedModel {
+    pub(super) info: LoggedModelInfo,
+    pub(super) data: LoggedModelData,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LoggedModelInfo {
+    pub(super) model_id: String,
+    pub(super) experiment_id: String,
+    pub(super) name: String,
+    pub(super) creation_timestamp_ms: i64,
+    pub(super) last_updated_timestamp_ms: i64,
+    pub(super) artifact_uri: String,
+    pub(super) status: &'static str,
+    pub(super) model_type: String,
+    pub(super) source_run_id: String,
+    pub(super) tags: Vec<KeyValue>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LoggedModelData {
+    pub(super) params: Vec<KeyValue>,
+    pub(super) metrics: Vec<Metric>,
 }
 
 /// A metric as it is logged.
@@ -77,6 +135,12 @@ pub(super) struct NewMetric {
     pub(super) timestamp: Option<i64>,
     #[serde(default, deserialize_with = "integer")]
     pub(super) step: Option<i64>,
+    #[serde(default)]
+    pub(super) model_id: Option<String>,
+    #[serde(default)]
+    pub(super) dataset_name: Option<String>,
+    #[serde(default)]
+    pub(super) dataset_digest: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -140,6 +204,8 @@ pub(super) struct ModelVersion {
     pub(super) description: String,
     pub(super) source: String,
     pub(super) run_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model_id: Option<String>,
     pub(super) status: &'static str,
     pub(super) run_link: String,
     pub(super) tags: Vec<KeyValue>,
