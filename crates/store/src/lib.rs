@@ -9,6 +9,7 @@
 pub mod contract;
 pub mod error;
 pub mod experiments;
+pub mod expression;
 mod like;
 pub mod memory;
 pub mod models;
@@ -19,10 +20,11 @@ pub mod text;
 
 pub use error::{Error, Result};
 pub use experiments::{Experiment, ExperimentStore, Lifecycle};
+pub use expression::{Arithmetic, Expression, Facts, Operator, Term};
 pub use memory::MemoryStore;
 pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
 pub use page_token::{PageToken, SortValue};
-pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
+pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Statistic, Value};
 pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 
 /// All entities in one backend.

@@ -11,6 +11,7 @@ fn query(order_by: &[(Entity, &str)], conditions: Vec<(Entity, Comparison)>) -> 
         experiment_ids: vec!["1".to_owned()],
         lifecycle: Some(Lifecycle::Active),
         conditions: conditions.into_iter().map(condition).collect(),
+        expressions: Vec::new(),
         order_by: order_by.iter().map(order).collect(),
         limit: 100,
         page_token: None,

@@ -92,7 +92,7 @@ async fn whole(connection: &mut Connection, infos: Vec<RunInfo>) -> Result<Vec<R
 fn sort_value(row: &Row, at: usize, order: &OrderBy) -> Result<SortValue> {
     let column = format!("key{at}");
     let value = match (order.entity, order.key.as_str()) {
-        (Entity::Metric, _) => get::<Option<f64>>(row, &column)?.map(SortValue::Number),
+        (Entity::Metric | Entity::Series(_), _) => get::<Option<f64>>(row, &column)?.map(SortValue::Number),
         (Entity::Attribute, "start_time" | "end_time") => get::<Option<i64>>(row, &column)?.map(SortValue::Integer),
         _ => get::<Option<String>>(row, &column)?.map(SortValue::Text),
     };

@@ -8,6 +8,7 @@
 //! when the promise is broken.
 
 pub mod experiments;
+pub mod expressions;
 pub mod filters;
 pub mod metrics;
 pub mod models;
@@ -64,6 +65,10 @@ macro_rules! contract_tests {
             texts_of_tags, presence, patterns, patterns_are_literal_but_for_percent_and_underscore,
             attributes, times, datasets, all_conditions_must_hold, what_cannot_be_answered_is_refused,
             quotes_in_keys_and_values,
+        );
+        $crate::contract_tests!(@entity $open, expressions:
+            numbers_about_all_measurements, orders_of_numbers_about_all_measurements, arithmetic_has_no_surprises,
+            what_cannot_be_answered_is_refused, generated_expressions_find_what_memory_finds,
         );
         $crate::contract_tests!(@entity $open, paging:
             the_default_order, orders_of_every_entity, missing_keys_come_last, nan_is_missing_in_an_order,

@@ -3,7 +3,7 @@
 use super::{MemoryStore, Records, delete_tag, set_tag};
 use crate::error::{Error, Result};
 use crate::experiments::Lifecycle;
-use crate::query::{Page, RunQuery};
+use crate::query::{NO_MEAN_FROM, Page, RunQuery, Statistic};
 use crate::runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 use crate::text::{check_tags, check_texts};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,24 @@ pub(super) struct Series {
 impl Series {
     pub(super) fn latest(&self) -> &Metric {
         &self.history[self.latest]
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "nobody measures 2^53 times")]
+    pub(super) fn statistic(&self, statistic: Statistic) -> Option<f64> {
+        let numbers = || self.history.iter().map(|metric| metric.value).filter(|value| !value.is_nan());
+        match statistic {
+            Statistic::Min => numbers().reduce(f64::min),
+            Statistic::Max => numbers().reduce(f64::max),
+            Statistic::First => {
+                self.history.iter().reduce(|a, b| if a.is_later_than(b) { b } else { a }).map(|metric| metric.value)
+            }
+            Statistic::Count => Some(self.history.len() as f64),
+            Statistic::Mean if numbers().any(|number| number.abs() >= NO_MEAN_FROM) => None,
+            Statistic::Mean => match numbers().count() {
+                0 => None,
+                count => Some(numbers().sum::<f64>() / count as f64),
+            },
+        }
     }
 
     fn log(&mut self, metric: Metric) {
