@@ -6,8 +6,10 @@
 
 mod error;
 mod package;
+mod signature;
 mod store;
 
 pub use error::{Error, Result};
 pub use package::{MLMODEL, ModelPackage, PIPELINE_FILE};
-pub use store::{ArtifactInfo, ArtifactStore};
+pub use signature::read_signature;
+pub use store::{ArtifactInfo, ArtifactStore, Usage};

@@ -29,6 +29,18 @@ pub struct ArtifactInfo {
     pub size_bytes: u64,
 }
 
+/// How much is in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Usage {
+    /// Files, however deep.
+    pub files: u64,
+    /// Their size together.
+    pub size_bytes: u64,
+    /// When the newest of them was written.
+    pub newest_ms: Option<i64>,
+}
+
 /// Artifacts below one root. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ArtifactStore {
@@ -53,11 +65,10 @@ impl ArtifactStore {
         };
         std::fs::create_dir_all(&folder).map_err(failed("make the artifact folder"))?;
         let folder = folder.canonicalize().map_err(failed("find the artifact folder"))?;
-        let storage = LocalFileSystem::new_with_prefix(&folder).map_err(|source| Error::Storage {
-            action: "open",
-            path: root.to_owned(),
-            source,
-        })?;
+        let storage = LocalFileSystem::new_with_prefix(&folder)
+            .map_err(|source| Error::Storage { action: "open", path: root.to_owned(), source })?
+            // A folder goes with its last file.
+            .with_automatic_cleanup(true);
         Ok(Self { storage: Arc::new(storage), uri: format!("file://{}", folder.display()) })
     }
 
@@ -188,6 +199,39 @@ impl ArtifactStore {
         }
         writer.finish().await.map_err(failed())?;
         Ok(())
+    }
+
+    /// The names of the folders in a folder; in the root for the empty path.
+    ///
+    /// # Errors
+    /// When the path is refused or the storage fails.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
+        let prefix = if folder.is_empty() { None } else { Some(Self::path(folder)?) };
+        let found = self.storage.list_with_delimiter(prefix.as_ref()).await.map_err(Self::failed("list", folder))?;
+        Ok(found.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
+    }
+
+    /// How much is in a folder, however deep.
+    ///
+    /// # Errors
+    /// When the path is refused or the storage fails.
+    pub async fn usage(&self, folder: &str) -> Result<Usage> {
+        let prefix = Self::path(folder)?;
+        let mut usage = Usage::default();
+        let mut inside = self.storage.list(Some(&prefix));
+        while let Some(found) = inside.next().await {
+            match found {
+                Ok(meta) => {
+                    usage.files += 1;
+                    usage.size_bytes += meta.size;
+                    usage.newest_ms = usage.newest_ms.max(Some(meta.last_modified.timestamp_millis()));
+                }
+                // Someone else removed it meanwhile.
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(Self::failed("list", folder)(error)),
+            }
+        }
+        Ok(usage)
     }
 
     /// Removes a file, or a folder with all that is in it. It is no error when there is none.

@@ -26,6 +26,7 @@ struct Readme;
 
 mod error;
 mod evaluation;
+mod garbage;
 mod ml_pipeline;
 mod models;
 mod plots;
@@ -38,6 +39,7 @@ mod workspace;
 
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, RocCurve};
+pub use garbage::{Collected, Collection, Kept, Removed};
 pub use metria_learn::pipeline::Categories;
 pub use metria_store_sql::Durability;
 pub use ml_pipeline::{MLPipeline, ValidationScores};

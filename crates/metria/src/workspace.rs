@@ -76,6 +76,11 @@ impl Workspace {
         &self.home
     }
 
+    /// The records themselves.
+    pub(crate) fn store(&self) -> &dyn metria_store::Store {
+        self.store.as_ref()
+    }
+
     /// A model server over this home's registry; its prediction log goes to `predictions` in the home.
     ///
     /// # Errors

@@ -197,7 +197,7 @@ pub trait RunStore: Send + Sync {
         run_name: Option<String>,
     ) -> Result<RunInfo>;
 
-    /// Deletes or restores. Doing it twice changes nothing.
+    /// Deletes or restores. Doing it twice changes nothing, the time of the deletion included.
     async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()>;
 
     /// Writes a batch, all of it or nothing.
@@ -208,6 +208,13 @@ pub trait RunStore: Send + Sync {
 
     /// Every measurement of one metric, by (step, timestamp, order of writing). Empty for an unknown run or key.
     async fn metric_history(&self, run_id: &str, key: &str) -> Result<Vec<Metric>>;
+
+    /// Runs that were deleted before a time, by id ascending, those after an id, so many at most.
+    async fn deleted_runs(&self, before_ms: i64, after: &str, limit: usize) -> Result<Vec<RunInfo>>;
+
+    /// Removes a run and all that was logged to it; nothing brings it back. `Conflict` while neither it nor its
+    /// experiment is deleted, and while a model version comes from it: its run, or its run's id in where it is kept.
+    async fn delete_run_for_good(&self, run_id: &str) -> Result<()>;
 
     /// One page of runs. Ties are broken by start time descending, then run id ascending;
     /// runs without the key come last in either direction, and a metric that is NaN counts as none there.

@@ -48,6 +48,9 @@ pub enum Error {
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
+    /// What can never be done, in words.
+    #[error("{0}")]
+    Invalid(String),
 }
 
 impl Kinded for Error {
@@ -55,7 +58,7 @@ impl Kinded for Error {
         match self {
             Self::Store(error) => error.kind(),
             Self::Name(error) => error.kind(),
-            Self::Search(_) | Self::Limit { .. } | Self::PageToken(_) => ErrorKind::InvalidInput,
+            Self::Search(_) | Self::Limit { .. } | Self::PageToken(_) | Self::Invalid(_) => ErrorKind::InvalidInput,
             Self::GateRefused { .. } => ErrorKind::GateRefused,
             Self::Conflict(_) => ErrorKind::Conflict,
             Self::NotFound(_) => ErrorKind::NotFound,

@@ -9,17 +9,24 @@ mod compare;
 mod error;
 mod experiments;
 mod gates;
+mod groups;
+mod lineage;
 mod models;
 mod names;
+mod retention;
 mod runs;
 pub mod search;
 mod select;
+mod student_t;
 
-pub use compare::{ComparedRow, RunComparison, VersionComparison, VersionSide};
+pub use compare::{ComparedRow, RunComparison, VersionComparison, VersionSide, VersionsComparison};
 pub use error::{Error, Result};
 pub use experiments::CreateExperiment;
 pub use gates::GatePolicy;
+pub use groups::{GroupRuns, GroupedMetric, RunGroup, RunGroups};
+pub use lineage::{Lineage, LineageEdge, LineageKind, LineageNode};
 pub use models::{ModelDetails, RegisterVersion};
+pub use retention::Retention;
 pub use runs::{CreateRun, SearchRuns};
 pub use select::Search;
 

@@ -399,24 +399,36 @@ impl Tracking {
     /// # Errors
     /// When none was.
     pub async fn rollback(&self, name: &str, user: &str) -> Result<ModelVersion> {
+        self.rollback_in(name, ModelStage::Production, user).await
+    }
+
+    /// Puts the version that was in a stage before the present one back there; what is there goes to Archived in the
+    /// same write, and both moves are recorded.
+    ///
+    /// # Errors
+    /// When none was, or the stage is neither Staging nor Production.
+    pub async fn rollback_in(&self, name: &str, stage: ModelStage, user: &str) -> Result<ModelVersion> {
+        if !metria_store::models::is_in_use(stage) {
+            return Err(Error::Invalid(format!("only Staging and Production are rolled back; got {stage}")));
+        }
         let versions = self.store.list_versions(name).await?;
-        let present = versions.iter().find(|version| version.stage == ModelStage::Production).map(|v| v.version);
+        let present = versions.iter().find(|version| version.stage == stage).map(|v| v.version);
         let transitions = self.store.list_transitions(name).await?;
         let before = transitions.iter().find(|transition| {
-            transition.to_stage == ModelStage::Production
+            transition.to_stage == stage
                 && Some(transition.version) != present
                 && versions.iter().any(|version| version.version == transition.version)
         });
         let Some(before) = before else {
             return Err(Error::Conflict(format!(
-                "no version of {name} was in Production before, so there is nothing to go back to"
+                "no version of {name} was in {stage} before, so there is nothing to go back to"
             )));
         };
         let description = match present {
             Some(present) => format!("rolled back from version {present}"),
             None => "rolled back".to_owned(),
         };
-        self.transition(name, before.version, ModelStage::Production, true, user, description).await
+        self.transition(name, before.version, stage, true, user, description).await
     }
 }
 

@@ -120,6 +120,14 @@ pub fn parse_order_by(subject: Subject, text: &str) -> Result<OrderBy, SearchErr
     Parser::new(subject, text)?.order()
 }
 
+/// Reads a key alone, such as `params.depth`.
+///
+/// # Errors
+/// [`SearchError`] with the place.
+pub(crate) fn parse_key(subject: Subject, text: &str) -> Result<(Entity, String), SearchError> {
+    Parser::new(subject, text)?.only_key()
+}
+
 /// Conditions that an index can answer, and the rest.
 pub(crate) fn split(expressions: Vec<Expression>) -> (Vec<Condition>, Vec<Expression>) {
     let mut conditions = Vec::new();

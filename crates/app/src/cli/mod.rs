@@ -4,6 +4,7 @@ mod config;
 mod data;
 mod demo;
 mod evaluate;
+mod gc;
 mod models;
 mod output;
 mod predict;
@@ -61,6 +62,8 @@ enum Command {
     /// List, register, promote, compare and roll back models
     #[command(subcommand)]
     Models(models::Models),
+    /// Remove for good what was deleted long ago, and files that no record names
+    Gc(gc::Gc),
     /// Look at a table: types, missing values, distributions
     #[command(subcommand)]
     Data(data::Data),
@@ -115,6 +118,7 @@ impl Cli {
             Command::Predict(command) => command.run(&context).await,
             Command::Runs(command) => command.run(&context).await,
             Command::Models(command) => command.run(&context).await,
+            Command::Gc(command) => command.run(&context).await,
             Command::Data(command) => command.run(&context),
             Command::Server(command) => command.run(&context).await,
             Command::Config(_) => Ok(()),

@@ -4,6 +4,8 @@ ALTER TABLE latest_metrics ADD COLUMN max_value DOUBLE PRECISION;
 UPDATE latest_metrics l SET min_value = m.least, max_value = m.greatest
 FROM (SELECT run_id, key, min(value) AS least, max(value) AS greatest FROM metrics GROUP BY run_id, key) m
 WHERE m.run_id = l.run_id AND m.key = l.key;
+CREATE INDEX latest_metrics_min_of ON latest_metrics (experiment_id, key, min_value, run_id);
+CREATE INDEX latest_metrics_max_of ON latest_metrics (experiment_id, key, max_value, run_id);
 
 -- Arithmetic by IEEE 754, as in SQLite and Rust: PostgreSQL refuses results that are too great or too small for a
 -- double. Whatever is no number, and a division by zero, is NULL.

@@ -46,7 +46,9 @@ pub(crate) fn segments(query: &RunQuery, after: Option<&PageToken>, few: Option<
 fn is_indexed(query: &RunQuery, entity: Entity) -> bool {
     match entity {
         Entity::Metric => true,
-        Entity::Param | Entity::Tag => query.experiment_ids.len() == 1,
+        Entity::Param | Entity::Tag | Entity::Series(Statistic::Min | Statistic::Max) => {
+            query.experiment_ids.len() == 1
+        }
         Entity::Series(_) | Entity::Attribute | Entity::Dataset => false,
     }
 }

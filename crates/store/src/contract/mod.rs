@@ -7,6 +7,7 @@
 //! where `async fn open() -> metria_store::contract::Opened` makes an empty store. Each function panics with a message
 //! when the promise is broken.
 
+pub mod bin;
 pub mod experiments;
 pub mod expressions;
 pub mod filters;
@@ -48,6 +49,9 @@ macro_rules! contract_tests {
         $crate::contract_tests!(@entity $open, experiments:
             what_is_written_is_read, ids_and_names_are_taken_once, what_is_missing_is_not_found,
             the_newest_come_first, renaming, deleting_and_restoring, tags, odd_texts, nul_is_refused,
+        );
+        $crate::contract_tests!(@entity $open, bin:
+            the_bin_is_listed, runs_are_removed_for_good, runs_of_versions_stay, experiments_are_removed_for_good,
         );
         $crate::contract_tests!(@entity $open, runs:
             what_is_written_is_read, an_id_is_taken_once, experiments_must_be_there_and_active,

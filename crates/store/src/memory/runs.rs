@@ -7,11 +7,13 @@ use crate::query::{NO_MEAN_FROM, Page, RunQuery, Statistic};
 use crate::runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 use crate::text::{check_tags, check_texts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// A run with everything that was logged to it.
 #[derive(Debug)]
 pub(super) struct StoredRun {
     pub(super) info: RunInfo,
+    pub(super) deleted_time_ms: Option<i64>,
     pub(super) params: BTreeMap<String, String>,
     pub(super) tags: Vec<Tag>,
     pub(super) inputs: BTreeMap<(String, String), DatasetInput>,
@@ -118,6 +120,7 @@ impl RunStore for MemoryStore {
             }
             let mut run = StoredRun {
                 info,
+                deleted_time_ms: None,
                 params: BTreeMap::new(),
                 tags: Vec::new(),
                 inputs: BTreeMap::new(),
@@ -154,9 +157,43 @@ impl RunStore for MemoryStore {
         })
     }
 
-    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, _now_ms: i64) -> Result<()> {
+    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()> {
         self.with(|records| {
-            records.run(run_id)?.info.lifecycle = lifecycle;
+            let run = records.run(run_id)?;
+            run.info.lifecycle = lifecycle;
+            run.deleted_time_ms = match lifecycle {
+                Lifecycle::Active => None,
+                Lifecycle::Deleted => run.deleted_time_ms.or(Some(now_ms)),
+            };
+            Ok(())
+        })
+    }
+
+    async fn deleted_runs(&self, before_ms: i64, after: &str, limit: usize) -> Result<Vec<RunInfo>> {
+        self.with(|records| {
+            let before = |run: &&StoredRun| run.deleted_time_ms.is_some_and(|deleted_ms| deleted_ms < before_ms);
+            let later = records.runs.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+            Ok(later.map(|(_, run)| run).filter(before).take(limit).map(|run| run.info.clone()).collect())
+        })
+    }
+
+    async fn delete_run_for_good(&self, run_id: &str) -> Result<()> {
+        self.with(|records| {
+            let info = records.run(run_id)?.info.clone();
+            let in_bin = info.lifecycle == Lifecycle::Deleted
+                || records.experiment(&info.experiment_id)?.lifecycle == Lifecycle::Deleted;
+            if !in_bin {
+                return Err(Error::not_deleted("run", run_id));
+            }
+            let mut versions = records.models.values().flat_map(|model| model.versions.values());
+            if let Some(version) = versions.find(|version| {
+                version.run_id.as_deref() == Some(run_id)
+                    || version.storage_location.contains(run_id)
+                    || version.source.contains(run_id)
+            }) {
+                return Err(Error::run_in_registry(run_id, &version.name, version.version));
+            }
+            records.runs.remove(run_id);
             Ok(())
         })
     }

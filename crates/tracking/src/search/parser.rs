@@ -65,6 +65,12 @@ impl<'a> Parser<'a> {
         Ok(conditions)
     }
 
+    /// The whole text as a key.
+    pub(super) fn only_key(mut self) -> Result<(Entity, String)> {
+        let key = self.key()?;
+        if self.is_end() { Ok(key) } else { self.error("the end") }
+    }
+
     /// The whole text as an order.
     pub(super) fn order(mut self) -> Result<OrderBy> {
         let (entity, key) = match self.function()? {
@@ -153,7 +159,7 @@ impl<'a> Parser<'a> {
     }
 
     fn any(&mut self) -> Result<Expression> {
-        self.joined("OR", Self::all, Expression::Any, |inner| match inner {
+        self.joined("OR", Self::all, one_of, |inner| match inner {
             Expression::Any(inner) => Ok(inner),
             other => Err(other),
         })
@@ -490,6 +496,26 @@ impl<'a> Parser<'a> {
         self.symbol(")")?;
         Ok(values)
     }
+}
+
+/// At least one must hold. Texts that the same key may have are one list, which an index can answer.
+fn one_of(any: Vec<Expression>) -> Expression {
+    let mut texts: Vec<&String> = Vec::new();
+    let mut of: Option<(Entity, &String)> = None;
+    for expression in &any {
+        let Expression::Condition(Condition { entity, key, comparison }) = expression else {
+            return Expression::Any(any);
+        };
+        match comparison {
+            Comparison::TextEquals(text) if of.is_none_or(|of| of == (*entity, key)) => texts.push(text),
+            Comparison::In(list) if of.is_none_or(|of| of == (*entity, key)) => texts.extend(list),
+            _ => return Expression::Any(any),
+        }
+        of = Some((*entity, key));
+    }
+    let Some((entity, key)) = of else { return Expression::Any(any) };
+    let (key, comparison) = (key.clone(), Comparison::In(texts.into_iter().cloned().collect()));
+    Expression::Condition(Condition { entity, key, comparison })
 }
 
 fn condition(entity: Entity, key: String, operator: Operator, number: f64) -> Expression {

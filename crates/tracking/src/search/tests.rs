@@ -115,6 +115,8 @@ fn joints_bind_as_in_sql() {
         ("not params.a IS NULL or params.b IS NULL", "(!a:IsNull | b:IsNull)"),
         ("NOT (params.a IS NULL or NOT NOT params.b IS NULL)", "!(a:IsNull | !!b:IsNull)"),
         ("((params.a IS NULL))", "a:IsNull"),
+        ("params.a = 'x' OR params.a IN ('y', 'z') OR params.a = 'w'", "a:In([\"x\", \"y\", \"z\", \"w\"])"),
+        ("params.a = 'x' OR tags.a = 'y'", "(a:TextEquals(\"x\") | a:TextEquals(\"y\"))"),
         ("(params.a IS NULL OR params.b IS NULL) OR params.c IS NULL", "(a:IsNull | b:IsNull | c:IsNull)"),
         ("metrics.a - metrics.b > 0.1", "[a-b] Greater 0.1"),
         ("metrics.a + metrics.b * 2 <= -metrics.c / 3 - 1", "[a+[b*2]] LessOrEqual [[-c/3]-1]"),
