@@ -31,6 +31,18 @@ pub struct ArtifactInfo {
     pub size_bytes: u64,
 }
 
+/// How much is in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Usage {
+    /// Files, however deep.
+    pub files: u64,
+    /// Their size together.
+    pub size_bytes: u64,
+    /// When the newest of them was written.
+    pub newest_ms: Option<i64>,
+}
+
 /// Artifacts below one root: a folder or a bucket, which keep the same promises. Cheap to clone.
 #[derive(Clone)]
 pub struct ArtifactStore {
@@ -255,6 +267,39 @@ impl ArtifactStore {
         });
         // The mark of a folder, which some tools leave, has the folder's own name.
         Ok(folders.chain(files).filter(|entry| !entry.path.is_empty()).collect())
+    }
+
+    /// The names of the folders in a folder; in the root for the empty path.
+    ///
+    /// # Errors
+    /// When the path is refused or the storage fails.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
+        let asked = self.path(folder)?;
+        let found = self.storage.list_with_delimiter(Some(&asked)).await.map_err(Self::failed("list", folder))?;
+        Ok(found.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
+    }
+
+    /// How much is in a folder, however deep.
+    ///
+    /// # Errors
+    /// When the path is refused or the storage fails.
+    pub async fn usage(&self, folder: &str) -> Result<Usage> {
+        let prefix = self.path(folder)?;
+        let mut usage = Usage::default();
+        let mut inside = self.storage.list(Some(&prefix));
+        while let Some(found) = inside.next().await {
+            match found {
+                Ok(meta) => {
+                    usage.files += 1;
+                    usage.size_bytes += meta.size;
+                    usage.newest_ms = usage.newest_ms.max(Some(meta.last_modified.timestamp_millis()));
+                }
+                // Someone else removed it meanwhile.
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(Self::failed("list", folder)(error)),
+            }
+        }
+        Ok(usage)
     }
 
     /// Removes a file, or a folder with all that is in it. It is no error when there is none.

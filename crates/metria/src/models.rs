@@ -8,7 +8,7 @@ use metria_artifacts::ModelPackage;
 use metria_core::{Labels, ModelStage, ModelUri, VersionSelector};
 use metria_learn::pipeline::FittedPipeline;
 use metria_store::{GateDecision, ModelVersion};
-use metria_tracking::{GatePolicy, RegisterVersion};
+use metria_tracking::{GatePolicy, RegisterVersion, VersionsComparison};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -147,6 +147,24 @@ impl Workspace {
             version
         };
         Ok(GateOutcome { version, decision, champion: champion_version })
+    }
+
+    /// Params, metrics and signatures of any number of versions side by side, the rows that differ first. A version whose
+    /// folder cannot be read has no signature.
+    ///
+    /// # Errors
+    /// When one of them is not there.
+    pub async fn compare_versions(&self, name: &str, versions: &[u32]) -> Result<VersionsComparison> {
+        let mut signatures = Vec::with_capacity(versions.len());
+        for version in versions {
+            let location = self.tracking.get_version(name, *version).await?.storage_location;
+            let signature = match self.artifact_path(&location) {
+                Ok(folder) => metria_artifacts::read_signature(&self.artifacts, folder).await.unwrap_or_default(),
+                Err(_) => BTreeMap::new(),
+            };
+            signatures.push(signature);
+        }
+        Ok(self.tracking.compare_many_versions(name, versions, &signatures).await?)
     }
 
     async fn measure(&self, uri: &ModelUri, x: &RecordBatch, y: &Labels) -> Result<BTreeMap<String, f64>> {

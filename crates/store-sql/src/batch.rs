@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub(crate) struct Batch {
     /// Each measurement once, in the order of writing.
     pub(crate) metrics: Vec<Metric>,
-    /// The latest of each metric, by key, so that all writers lock rows in the same order.
-    pub(crate) latest: Vec<Metric>,
+    /// What is kept of each metric, by key, so that all writers lock rows in the same order.
+    pub(crate) latest: Vec<Latest>,
     /// Each param once, by key.
     pub(crate) params: Vec<Param>,
     /// The last value of each tag, by key.
@@ -21,6 +21,16 @@ pub(crate) struct Batch {
     pub(crate) model_outputs: Vec<ModelOutput>,
     /// Each measurement of a logged model once, in the order of writing.
     pub(crate) model_metrics: Vec<ModelMetric>,
+}
+
+/// What a batch says of one metric.
+pub(crate) struct Latest {
+    /// The latest measurement.
+    pub(crate) metric: Metric,
+    /// The least number.
+    pub(crate) min: Option<f64>,
+    /// The greatest number.
+    pub(crate) max: Option<f64>,
 }
 
 impl Batch {
@@ -81,15 +91,19 @@ fn distinct_of_models(metrics: Vec<ModelMetric>) -> Vec<ModelMetric> {
     metrics
 }
 
-fn latest(metrics: &[Metric]) -> Vec<Metric> {
-    let mut latest: BTreeMap<&str, &Metric> = BTreeMap::new();
+fn latest(metrics: &[Metric]) -> Vec<Latest> {
+    let mut latest: BTreeMap<&str, (&Metric, Option<f64>, Option<f64>)> = BTreeMap::new();
     for metric in metrics {
-        let present = latest.entry(&metric.key).or_insert(metric);
+        let (present, min, max) = latest.entry(&metric.key).or_insert((metric, None, None));
         if metric.is_later_than(present) {
             *present = metric;
         }
+        if let Some(value) = stored(metric.value) {
+            *min = Some(min.map_or(value, |min| min.min(value)));
+            *max = Some(max.map_or(value, |max| max.max(value)));
+        }
     }
-    latest.into_values().cloned().collect()
+    latest.into_values().map(|(metric, min, max)| Latest { metric: metric.clone(), min, max }).collect()
 }
 
 /// The last value of each tag, by key.

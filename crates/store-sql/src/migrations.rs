@@ -13,6 +13,7 @@ pub(crate) const SQLITE: Migrations = &[
     (2, "indexes by experiment", include_str!("../migrations/sqlite/0002_indexes_by_experiment.sql")),
     (3, "logged models", include_str!("../migrations/sqlite/0003_logged_models.sql")),
     (4, "traces", include_str!("../migrations/sqlite/0004_traces.sql")),
+    (5, "series and bin", include_str!("../migrations/sqlite/0005_series_and_bin.sql")),
     (6, "datasets and webhooks", include_str!("../migrations/sqlite/0006_datasets_and_webhooks.sql")),
 ];
 
@@ -21,6 +22,7 @@ pub(crate) const POSTGRES: Migrations = &[
     (1, "records", include_str!("../migrations/postgres/0001_records.sql")),
     (2, "logged models", include_str!("../migrations/postgres/0002_logged_models.sql")),
     (3, "traces", include_str!("../migrations/postgres/0003_traces.sql")),
+    (4, "series and bin", include_str!("../migrations/postgres/0004_series_and_bin.sql")),
     (5, "datasets and webhooks", include_str!("../migrations/postgres/0005_datasets_and_webhooks.sql")),
 ];
 

@@ -59,6 +59,12 @@ impl Sql {
         self
     }
 
+    /// Keeps a value and returns its place, which may stand in several parts of the text.
+    pub(crate) fn place(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
     /// Adds a place for a text.
     pub(crate) fn words(&mut self, text: impl Into<String>) -> &mut Self {
         self.value(Value::Text(text.into()))

@@ -97,6 +97,24 @@ impl Error {
         ))
     }
 
+    /// A run or experiment that is not deleted, and so cannot be removed for good.
+    #[must_use]
+    pub fn not_deleted(kind: &str, id: &str) -> Self {
+        Self::Conflict(format!("the {kind} {id} is not deleted; only what is deleted can be removed for good"))
+    }
+
+    /// A run that a model version comes from.
+    #[must_use]
+    pub fn run_in_registry(run_id: &str, name: &str, version: u32) -> Self {
+        Self::Conflict(format!("version {version} of {name} comes from the run {run_id}, which therefore stays"))
+    }
+
+    /// An experiment that still has runs.
+    #[must_use]
+    pub fn experiment_with_runs(experiment_id: &str) -> Self {
+        Self::Conflict(format!("the experiment {experiment_id} has runs; it can be removed for good once they are"))
+    }
+
     /// A version that cannot be deleted in its stage.
     #[must_use]
     pub fn version_in_use(name: &str, version: u32) -> Self {

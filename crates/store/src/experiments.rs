@@ -61,6 +61,9 @@ pub trait ExperimentStore: Send + Sync {
     /// Runs keep their own lifecycle.
     async fn set_experiment_lifecycle(&self, experiment_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()>;
 
+    /// Removes an experiment; nothing brings it back. `Conflict` while it is not deleted or has runs, deleted or not.
+    async fn delete_experiment_for_good(&self, experiment_id: &str) -> Result<()>;
+
     /// Writes or replaces one tag, whether the experiment is deleted or not.
     async fn set_experiment_tag(&self, experiment_id: &str, tag: Tag, now_ms: i64) -> Result<()>;
 

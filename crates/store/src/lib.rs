@@ -10,6 +10,7 @@ pub mod contract;
 pub mod datasets;
 pub mod error;
 pub mod experiments;
+pub mod expression;
 mod like;
 pub mod logged_models;
 pub mod memory;
@@ -25,6 +26,7 @@ pub mod webhooks;
 pub use datasets::{DatasetRecord, DatasetStore, EvaluationDataset, NewDatasetRecord, RecordSource, Upserted};
 pub use error::{Error, Result};
 pub use experiments::{Experiment, ExperimentStore, Lifecycle};
+pub use expression::{Arithmetic, Expression, Facts, Operator, Term};
 pub use logged_models::{
     DatasetSelector, LoggedMetric, LoggedModel, LoggedModelOrder, LoggedModelQuery, LoggedModelStatus,
     LoggedModelStore, ModelMetric, ModelOutput,
@@ -32,15 +34,14 @@ pub use logged_models::{
 pub use memory::MemoryStore;
 pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
 pub use page_token::{PageToken, SortValue};
-pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
+pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Statistic, Value};
 pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
-pub use webhooks::{Delivery, Webhook, WebhookChange, WebhookStore};
-
 pub use trace_query::{TraceCondition, TraceField, TraceOrder, TracePlace, TraceQuery};
 pub use traces::{
     Assessment, AssessmentKind, Span, SpanContent, SpanEvent, SpanLink, SpanStatus, TraceInfo, TraceSelection,
     TraceSpans, TraceState, TraceStore,
 };
+pub use webhooks::{Delivery, Webhook, WebhookChange, WebhookStore};
 
 /// All entities in one backend.
 #[async_trait::async_trait]

@@ -225,6 +225,7 @@ fn check_key(entity: Entity, key: &str) -> Result<()> {
             LOGGED_MODEL_ATTRIBUTES.join(", ")
         ))),
         Entity::Dataset => Err(Error::Invalid(format!("logged models have no dataset field `{key}`"))),
+        Entity::Series(_) => Err(Error::Invalid(format!("logged models have no series of the metric `{key}`"))),
         Entity::Attribute | Entity::Metric | Entity::Param | Entity::Tag => Ok(()),
     }
 }

@@ -75,11 +75,12 @@ impl PageToken {
     fn fits(&self, order_by: &[OrderBy]) -> bool {
         let kinds_fit = self.keys.iter().zip(order_by).all(|(key, order)| match key {
             SortValue::Missing => true,
-            SortValue::Number(number) => order.entity == Entity::Metric && !number.is_nan(),
+            SortValue::Number(number) => matches!(order.entity, Entity::Metric | Entity::Series(_)) && !number.is_nan(),
             SortValue::Integer(_) => order.entity == Entity::Attribute && order.key.ends_with("_time"),
             SortValue::Text(text) => {
                 let is_time = order.entity == Entity::Attribute && order.key.ends_with("_time");
-                order.entity != Entity::Metric && !is_time && !text.contains('\0')
+                let is_metric = matches!(order.entity, Entity::Metric | Entity::Series(_));
+                !is_metric && !is_time && !text.contains('\0')
             }
         });
         kinds_fit && self.keys.len() == order_by.len()
@@ -102,9 +103,20 @@ fn fingerprint(order_by: &[OrderBy]) -> u64 {
         }
     };
     for OrderBy { entity, key, ascending } in order_by {
-        add(&[*entity as u8, u8::from(*ascending)]);
+        add(&[code(*entity), u8::from(*ascending)]);
         add(key.as_bytes());
         add(&[0]);
     }
     hash
+}
+
+fn code(entity: Entity) -> u8 {
+    match entity {
+        Entity::Metric => 0,
+        Entity::Param => 1,
+        Entity::Tag => 2,
+        Entity::Attribute => 3,
+        Entity::Dataset => 4,
+        Entity::Series(statistic) => 5 + statistic as u8,
+    }
 }

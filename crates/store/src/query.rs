@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::experiments::Lifecycle;
+use crate::expression::Expression;
 use crate::like::like;
 use crate::text::check_texts;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,30 @@ pub const RUN_ATTRIBUTES: [&str; 7] =
 pub const DATASET_FIELDS: [&str; 3] = ["name", "digest", "context"];
 /// Most characters of a `LIKE` pattern.
 pub const PATTERN_LENGTH: usize = 5_000;
+/// Most comparisons, operations and joints of one search.
+pub const MOST_PARTS: usize = 500;
+/// Most orders of one search.
+pub const MOST_ORDERS: usize = 30;
+
+/// What is asked of all measurements of a metric. NaN is no number and counts in `First` and `Count` only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Statistic {
+    /// The least number.
+    Min,
+    /// The greatest number.
+    Max,
+    /// The value of the least (step, timestamp, value), NaN below every number; the other end of what is the latest.
+    First,
+    /// How many measurements there are.
+    Count,
+    /// The mean of the numbers; none when one of them is infinite or beyond 1e290. The order of addition is the
+    /// backend's, so the last digits may differ.
+    Mean,
+}
+
+/// From here on, numbers have no mean: their sum could be none.
+pub const NO_MEAN_FROM: f64 = 1e290;
 
 /// What a condition or an order looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,6 +45,8 @@ pub const PATTERN_LENGTH: usize = 5_000;
 pub enum Entity {
     /// The latest value of a metric.
     Metric,
+    /// A number about all measurements of a metric; whether there is one is whether there is the metric.
+    Series(Statistic),
     /// A param.
     Param,
     /// A tag.
@@ -133,8 +160,10 @@ pub struct RunQuery {
     pub experiment_ids: Vec<String>,
     /// Of this lifecycle; `None` means both.
     pub lifecycle: Option<Lifecycle>,
-    /// All must hold.
+    /// All must hold. What an index can answer is here.
     pub conditions: Vec<Condition>,
+    /// All must hold, too.
+    pub expressions: Vec<Expression>,
     /// First order first.
     pub order_by: Vec<OrderBy>,
     /// Runs on a page, at least 1.
@@ -154,19 +183,21 @@ pub struct Page<T> {
 }
 
 impl Entity {
-    fn is_number(self, key: &str) -> bool {
+    /// Whether its values are numbers.
+    #[must_use]
+    pub fn is_number(self, key: &str) -> bool {
         match self {
-            Self::Metric => true,
+            Self::Metric | Self::Series(_) => true,
             Self::Attribute => key.ends_with("_time"),
             Self::Param | Self::Tag | Self::Dataset => false,
         }
     }
 
-    fn check_key(self, key: &str) -> Result<()> {
+    pub(crate) fn check_key(self, key: &str) -> Result<()> {
         let (what, known): (_, &[&str]) = match self {
             Self::Attribute => ("runs have no attribute", &RUN_ATTRIBUTES),
             Self::Dataset => ("datasets have no field", &DATASET_FIELDS),
-            Self::Metric | Self::Param | Self::Tag => return Ok(()),
+            Self::Metric | Self::Series(_) | Self::Param | Self::Tag => return Ok(()),
         };
         if known.contains(&key) {
             return Ok(());
@@ -203,7 +234,7 @@ impl Comparison {
 }
 
 impl Condition {
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         self.entity.check_key(&self.key)?;
         self.check_comparison()
     }
@@ -231,7 +262,8 @@ impl Condition {
 
 impl RunQuery {
     /// Refuses what no backend can answer: an unknown attribute or field, numbers compared as text or the other way
-    /// round, an order by datasets, a page without room, the NUL character. Every backend asks this first.
+    /// round, an order by datasets, a page without room, the NUL character, more than [`MOST_PARTS`] or [`MOST_ORDERS`].
+    /// Every backend asks this first.
     ///
     /// # Errors
     /// [`Error::Invalid`] that names what was wrong.
@@ -240,7 +272,16 @@ impl RunQuery {
             return Err(Error::Invalid("a page must have room for at least 1 run; got 0".to_owned()));
         }
         check_texts(&self.experiment_ids)?;
+        let parts = self.conditions.len() + self.expressions.iter().map(Expression::parts).sum::<usize>();
+        for (what, got, most) in
+            [("comparisons, operations and joints", parts, MOST_PARTS), ("orders", self.order_by.len(), MOST_ORDERS)]
+        {
+            if got > most {
+                return Err(Error::Invalid(format!("a search must have at most {most} {what}; got {got}")));
+            }
+        }
         self.conditions.iter().try_for_each(Condition::check)?;
+        self.expressions.iter().try_for_each(Expression::check)?;
         for OrderBy { entity, key, .. } in &self.order_by {
             check_texts([key])?;
             entity.check_key(key)?;

@@ -223,7 +223,7 @@ pub trait RunStore: Send + Sync {
         run_name: Option<String>,
     ) -> Result<RunInfo>;
 
-    /// Deletes or restores. Doing it twice changes nothing.
+    /// Deletes or restores. Doing it twice changes nothing, the time of the deletion included.
     async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()>;
 
     /// Writes a batch, all of it or nothing.
@@ -243,6 +243,13 @@ pub trait RunStore: Send + Sync {
     /// The first `limit` keys of metrics, params and tags each that the runs of an experiment have, deleted runs
     /// included. Empty for an unknown experiment. It costs what the keys are, not what the runs are.
     async fn run_keys(&self, experiment_id: &str, limit: usize) -> Result<RunKeys>;
+
+    /// Runs that were deleted before a time, by id ascending, those after an id, so many at most.
+    async fn deleted_runs(&self, before_ms: i64, after: &str, limit: usize) -> Result<Vec<RunInfo>>;
+
+    /// Removes a run and all that was logged to it; nothing brings it back. `Conflict` while neither it nor its
+    /// experiment is deleted, and while a model version comes from it: its run, or its run's id in where it is kept.
+    async fn delete_run_for_good(&self, run_id: &str) -> Result<()>;
 
     /// One page of runs. Ties are broken by start time descending, then run id ascending;
     /// runs without the key come last in either direction, and a metric that is NaN counts as none there.

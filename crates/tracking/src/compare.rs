@@ -2,7 +2,7 @@
 
 use crate::Tracking;
 use crate::error::Result;
-use metria_store::{Run, RunInfo};
+use metria_store::{ModelVersion, Run, RunInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +52,53 @@ pub struct VersionComparison {
     pub version2: VersionSide,
 }
 
+/// Any number of versions side by side, the rows that differ first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionsComparison {
+    /// The first of two versions; left out when there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version1: Option<VersionSide>,
+    /// The second of two versions; left out when there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version2: Option<VersionSide>,
+    /// The versions, in the order that was asked for.
+    pub versions: Vec<ModelVersion>,
+    /// Every metric of any of their runs.
+    pub metrics: Vec<ComparedRow<f64>>,
+    /// Every param of any of their runs.
+    pub params: Vec<ComparedRow<String>>,
+    /// Every column that one of them takes (`inputs.age`) or gives (`outputs.risk`), with its type.
+    pub signature: Vec<ComparedRow<String>>,
+}
+
 impl Tracking {
+    /// Params and metrics of any number of versions' runs side by side, with the signatures that the caller has read.
+    ///
+    /// # Errors
+    /// When one of them is not there.
+    pub async fn compare_many_versions(
+        &self,
+        name: &str,
+        versions: &[u32],
+        signatures: &[BTreeMap<String, String>],
+    ) -> Result<VersionsComparison> {
+        let mut found = Vec::with_capacity(versions.len());
+        let mut sides = Vec::with_capacity(versions.len());
+        for version in versions {
+            found.push(self.get_version(name, *version).await?);
+            sides.push(self.version_side(name, *version).await?);
+        }
+        let metrics = differing_first(rows(&sides, |side| side.metrics.clone()));
+        let params = differing_first(rows(&sides, |side| side.params.clone()));
+        let signature = differing_first(rows(signatures, Clone::clone));
+        let (version1, version2) = match <[VersionSide; 2]>::try_from(sides) {
+            Ok([one, other]) => (Some(one), Some(other)),
+            Err(_) => (None, None),
+        };
+        Ok(VersionsComparison { version1, version2, versions: found, metrics, params, signature })
+    }
+
     /// Params and metrics of several runs side by side.
     ///
     /// # Errors
@@ -94,7 +140,12 @@ impl Tracking {
     }
 }
 
-fn rows<T: Clone + PartialEq>(runs: &[Run], of: impl Fn(&Run) -> BTreeMap<String, T>) -> Vec<ComparedRow<T>> {
+fn differing_first<T>(mut rows: Vec<ComparedRow<T>>) -> Vec<ComparedRow<T>> {
+    rows.sort_by_key(|row| !row.differs);
+    rows
+}
+
+fn rows<R, T: Clone + PartialEq>(runs: &[R], of: impl Fn(&R) -> BTreeMap<String, T>) -> Vec<ComparedRow<T>> {
     let maps: Vec<BTreeMap<String, T>> = runs.iter().map(of).collect();
     let keys: BTreeSet<&String> = maps.iter().flat_map(BTreeMap::keys).collect();
     keys.into_iter()

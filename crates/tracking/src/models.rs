@@ -4,7 +4,7 @@ use crate::Tracking;
 use crate::error::{Error, Result};
 use crate::events::Change;
 use crate::prompts::{asks_for_prompts, is_prompt};
-use crate::search::{Subject, parse_filter};
+use crate::search::{Subject, parse_expression, split};
 use crate::select::{Found, Search, registry_tag_value, select};
 use metria_core::names::{check_key, check_model_name};
 use metria_core::time::now_ms;
@@ -235,7 +235,7 @@ impl Tracking {
             (_, "last_updated_timestamp") => Some(Found::Integer(model.last_update_time_ms)),
             _ => None,
         };
-        let prompts_too = asks_for_prompts(&parse_filter(Subject::Models, &search.filter)?);
+        let prompts_too = asks_for_prompts(&split(parse_expression(Subject::Models, &search.filter)?).0);
         let mut models = self.store.list_models().await?;
         models.retain(|model| prompts_too || !is_prompt(&model.tags));
         select(Subject::Models, models, search, value)
@@ -248,7 +248,7 @@ impl Tracking {
     /// When the filter, an order or the token cannot be read.
     pub async fn search_versions(&self, search: &Search) -> Result<Page<ModelVersion>> {
         let mut versions = Vec::new();
-        let prompts_too = asks_for_prompts(&parse_filter(Subject::Versions, &search.filter)?);
+        let prompts_too = asks_for_prompts(&split(parse_expression(Subject::Versions, &search.filter)?).0);
         for model in self.store.list_models().await? {
             let of_model = self.store.list_versions(&model.name).await?;
             if prompts_too || !of_model.iter().any(|version| is_prompt(&version.tags)) {
@@ -438,24 +438,36 @@ impl Tracking {
     /// # Errors
     /// When none was.
     pub async fn rollback(&self, name: &str, user: &str) -> Result<ModelVersion> {
+        self.rollback_in(name, ModelStage::Production, user).await
+    }
+
+    /// Puts the version that was in a stage before the present one back there; what is there goes to Archived in the
+    /// same write, and both moves are recorded.
+    ///
+    /// # Errors
+    /// When none was, or the stage is neither Staging nor Production.
+    pub async fn rollback_in(&self, name: &str, stage: ModelStage, user: &str) -> Result<ModelVersion> {
+        if !metria_store::models::is_in_use(stage) {
+            return Err(Error::Invalid(format!("only Staging and Production are rolled back; got {stage}")));
+        }
         let versions = self.store.list_versions(name).await?;
-        let present = versions.iter().find(|version| version.stage == ModelStage::Production).map(|v| v.version);
+        let present = versions.iter().find(|version| version.stage == stage).map(|v| v.version);
         let transitions = self.store.list_transitions(name).await?;
         let before = transitions.iter().find(|transition| {
-            transition.to_stage == ModelStage::Production
+            transition.to_stage == stage
                 && Some(transition.version) != present
                 && versions.iter().any(|version| version.version == transition.version)
         });
         let Some(before) = before else {
             return Err(Error::Conflict(format!(
-                "no version of {name} was in Production before, so there is nothing to go back to"
+                "no version of {name} was in {stage} before, so there is nothing to go back to"
             )));
         };
         let description = match present {
             Some(present) => format!("rolled back from version {present}"),
             None => "rolled back".to_owned(),
         };
-        self.transition(name, before.version, ModelStage::Production, true, user, description).await
+        self.transition(name, before.version, stage, true, user, description).await
     }
 }
 

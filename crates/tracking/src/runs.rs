@@ -1,7 +1,7 @@
 //! Runs.
 
 use crate::error::{Error, Result};
-use crate::search::{Subject, parse_filter, parse_order_by};
+use crate::search::{Subject, parse_expression, parse_order_by, split};
 use crate::{Tracking, names};
 use metria_core::ids;
 use metria_core::names::{check_display_name, check_key};
@@ -192,10 +192,12 @@ impl Tracking {
     /// When the filter, an order or the token cannot be read.
     pub async fn search_runs(&self, search: &SearchRuns) -> Result<Page<Run>> {
         check_count("runs on a page", MOST_RESULTS, search.max_results)?;
+        let (conditions, expressions) = split(parse_expression(Subject::Runs, &search.filter)?);
         let query = RunQuery {
             experiment_ids: search.experiment_ids.clone(),
             lifecycle: search.lifecycle,
-            conditions: parse_filter(Subject::Runs, &search.filter)?,
+            conditions,
+            expressions,
             order_by: search
                 .order_by
                 .iter()

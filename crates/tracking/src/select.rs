@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::prompts::IS_PROMPT;
-use crate::search::{Subject, parse_filter, parse_order_by};
-use metria_store::{Entity, Page, Tag, Value};
+use crate::search::{Subject, parse_expression, parse_order_by};
+use metria_store::{Condition, Entity, Facts, Page, Tag, Value};
 use std::cmp::Ordering;
 
 /// A search as people write it.
@@ -42,6 +42,23 @@ impl Found {
     }
 }
 
+/// A record by what it answers.
+struct Record<F>(F);
+
+impl<F: Fn(Entity, &str) -> Option<Found>> Facts for Record<F> {
+    fn fulfils(&self, condition: &Condition) -> bool {
+        let found = (self.0)(condition.entity, &condition.key);
+        condition.comparison.holds(found.as_ref().map(Found::as_value).as_ref())
+    }
+
+    fn number(&self, entity: Entity, key: &str) -> Option<f64> {
+        match (self.0)(entity, key)?.as_value() {
+            Value::Number(number) => Some(number),
+            Value::Text(_) => None,
+        }
+    }
+}
+
 pub(crate) fn tag_value(tags: &[Tag], key: &str) -> Option<Found> {
     tags.iter().find(|tag| tag.key == key).map(|tag| Found::Text(tag.value.clone()))
 }
@@ -59,15 +76,13 @@ pub(crate) fn select<T>(
     search: &Search,
     value: impl Fn(&T, Entity, &str) -> Option<Found>,
 ) -> Result<Page<T>> {
-    let conditions = parse_filter(subject, &search.filter)?;
+    let expressions = parse_expression(subject, &search.filter)?;
     let orders = search.order_by.iter().map(|text| parse_order_by(subject, text));
     let orders = orders.collect::<std::result::Result<Vec<_>, _>>()?;
     let start = offset(search.page_token.as_deref())?;
     let wanted = |record: &T| {
-        conditions.iter().all(|condition| {
-            let found = value(record, condition.entity, &condition.key);
-            condition.comparison.holds(found.as_ref().map(Found::as_value).as_ref())
-        })
+        let facts = Record(|entity, key: &str| value(record, entity, key));
+        expressions.iter().all(|expression| expression.holds(&facts))
     };
     let mut found: Vec<T> = records.into_iter().filter(wanted).collect();
     found.sort_by(|a, b| {

@@ -6,6 +6,7 @@ mod demo;
 mod evaluate;
 mod exec;
 mod export;
+mod gc;
 mod import;
 mod models;
 mod output;
@@ -68,6 +69,8 @@ enum Command {
     /// List, register, promote, compare and roll back models
     #[command(subcommand)]
     Models(models::Models),
+    /// Remove for good what was deleted long ago, and files that no record names
+    Gc(gc::Gc),
     /// Look at a table: types, missing values, distributions
     #[command(subcommand)]
     Data(data::Data),
@@ -128,6 +131,7 @@ impl Cli {
             Command::Predict(command) => command.run(&context).await,
             Command::Runs(command) => command.run(&context).await,
             Command::Models(command) => command.run(&context).await,
+            Command::Gc(command) => command.run(&context).await,
             Command::Data(command) => command.run(&context),
             Command::Import(command) => command.run(&context).await,
             Command::Export(command) => command.run(&context).await,

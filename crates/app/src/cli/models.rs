@@ -7,6 +7,7 @@ use clap::Subcommand;
 use metria::{Registration, Workspace};
 use metria_core::ModelStage;
 use metria_core::time::iso8601;
+use metria_tracking::{ComparedRow, Lineage, LineageKind, LineageNode, VersionsComparison};
 use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
@@ -53,19 +54,28 @@ pub(crate) enum Models {
         /// The version; without it the alias is removed
         version: Option<u32>,
     },
-    /// Params and metrics of two versions side by side
+    /// Params, metrics and signatures of versions side by side, what differs first
     Compare {
         /// The model
         name: String,
-        /// One version
-        version1: u32,
-        /// The other
-        version2: u32,
+        /// Two or more versions
+        #[arg(required = true, num_args = 2..)]
+        versions: Vec<u32>,
     },
-    /// Back to the version that was in Production before
+    /// Where a version comes from: its run, the data that was read, the runs and versions before
+    Lineage {
+        /// The model
+        name: String,
+        /// The version
+        version: u32,
+    },
+    /// Back to the version that was in Production, or another stage, before
     Rollback {
         /// The model
         name: String,
+        /// Production or Staging
+        #[arg(long, default_value = "Production")]
+        stage: ModelStage,
     },
     /// Ask the gate about a version with the metrics of its run, without promoting
     Gate {
@@ -112,13 +122,17 @@ impl Models {
                 let told = serde_json::json!({"name": name, "alias": alias, "version": null});
                 say(context, &told, &format!("models:/{name}@{alias} is no more"))
             }
-            Self::Compare { name, version1, version2 } => {
-                let comparison = tracking.compare_versions(&name, version1, version2).await?;
-                compare(context, &comparison)
+            Self::Compare { name, versions } => {
+                if versions.len() > 100 {
+                    let got = versions.len();
+                    return Err(output::Usage(format!("at most 100 versions are compared; got {got}")).into());
+                }
+                compare(context, &workspace.compare_versions(&name, &versions).await?)
             }
-            Self::Rollback { name } => {
-                let version = tracking.rollback(&name, &user()).await?;
-                say(context, &version, &format!("version {} of {name} is in Production again", version.version))
+            Self::Lineage { name, version } => lineage(context, &tracking.lineage(&name, version).await?),
+            Self::Rollback { name, stage } => {
+                let version = tracking.rollback_in(&name, stage, &user()).await?;
+                say(context, &version, &format!("version {} of {name} is in {stage} again", version.version))
             }
             Self::Gate { name, version, minimums } => {
                 let outcome = tracking.ask_gate(&name, version, &gate_policy(&minimums)?).await?;
@@ -212,31 +226,67 @@ fn show(context: &Context, details: &metria_tracking::ModelDetails) -> Result<()
     Ok(())
 }
 
-fn compare(context: &Context, comparison: &metria_tracking::VersionComparison) -> Result<()> {
+fn compare(context: &Context, all: &VersionsComparison) -> Result<()> {
     if context.json {
-        return output::json(comparison);
+        return output::json(all);
     }
-    let (first, second) = (&comparison.version1, &comparison.version2);
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut keys: Vec<&String> = first.metrics.keys().chain(second.metrics.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    for key in keys {
-        let cell = |side: &metria_tracking::VersionSide| {
-            side.metrics.get(key).map_or_else(String::new, |v| output::number(*v))
-        };
-        rows.push(vec![format!("metrics.{key}"), cell(first), cell(second)]);
+    let mut rows: Vec<(bool, Vec<String>)> = Vec::new();
+    for row in &all.metrics {
+        rows.push((row.differs, cells("metrics.", row, |value| output::number(*value))));
     }
-    let mut keys: Vec<&String> = first.params.keys().chain(second.params.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    for key in keys {
-        let cell = |side: &metria_tracking::VersionSide| side.params.get(key).cloned().unwrap_or_default();
-        rows.push(vec![format!("params.{key}"), cell(first), cell(second)]);
+    for row in &all.params {
+        rows.push((row.differs, cells("params.", row, Clone::clone)));
     }
-    let names = [format!("version {}", first.version), format!("version {}", second.version)];
-    output::table(&["", &names[0], &names[1]], &rows);
+    for row in &all.signature {
+        rows.push((row.differs, cells("", row, Clone::clone)));
+    }
+    // What differs first, whatever it is.
+    rows.sort_by_key(|(differs, _)| !differs);
+    let names: Vec<String> = all.versions.iter().map(|version| format!("version {}", version.version)).collect();
+    let header: Vec<&str> = std::iter::once("").chain(names.iter().map(String::as_str)).collect();
+    output::table(&header, &rows.into_iter().map(|(_, cells)| cells).collect::<Vec<_>>());
     Ok(())
+}
+
+fn cells<T>(kind: &str, row: &ComparedRow<T>, shown: impl Fn(&T) -> String) -> Vec<String> {
+    let values = row.values.iter().map(|value| value.as_ref().map_or_else(String::new, &shown));
+    std::iter::once(format!("{kind}{}", row.key)).chain(values).collect()
+}
+
+fn lineage(context: &Context, lineage: &Lineage) -> Result<()> {
+    if context.json {
+        return output::json(lineage);
+    }
+    if let Some(first) = lineage.nodes.first() {
+        output::line(described(first));
+        sources(lineage, &first.id, "", &mut vec![first.id.clone()]);
+    }
+    Ok(())
+}
+
+/// What leads to a node, as branches of a tree. What was met on the way is not told again.
+fn sources(lineage: &Lineage, id: &str, indent: &str, above: &mut Vec<String>) {
+    let found: Vec<_> = lineage.sources(id).collect();
+    for (at, (node, relation)) in found.iter().enumerate() {
+        let (branch, below) = if at + 1 == found.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
+        output::line(format!("{indent}{branch}{relation}: {}", described(node)));
+        if !above.contains(&node.id) {
+            above.push(node.id.clone());
+            sources(lineage, &node.id, &format!("{indent}{below}"), above);
+            above.pop();
+        }
+    }
+}
+
+fn described(node: &LineageNode) -> String {
+    let facts =
+        node.facts.iter().filter(|(key, _)| key.as_str() != "source").map(|(key, value)| format!("{key} {value}"));
+    let id = match node.kind {
+        LineageKind::Dataset => format!("dataset {}", node.name),
+        LineageKind::Run => format!("{} ({})", node.id, node.name),
+        LineageKind::ModelVersion | LineageKind::Model => node.id.clone(),
+    };
+    std::iter::once(id).chain(facts).collect::<Vec<_>>().join("  ")
 }
 
 fn say(context: &Context, value: &impl Serialize, text: &str) -> Result<()> {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use metria_core::time::iso8601;
 use metria_store::{Metric, Run};
-use metria_tracking::SearchRuns;
+use metria_tracking::{GroupRuns, RunGroups, SearchRuns, Tracking};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,8 @@ pub(crate) enum Runs {
     Exec(super::exec::Exec),
     /// Send what trainings left behind that could not reach their server or were killed
     Sync(super::sync::Sync),
+    /// Runs by what they have in common, with the mean of their metrics and how sure it is
+    Group(Group),
     /// Params and metrics of several runs side by side
     Compare {
         /// Two or more runs
@@ -36,15 +38,31 @@ pub(crate) struct List {
     /// Only this experiment
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
-    /// MLflow's filter language, such as "metrics.accuracy > 0.7 and params.max_depth = '10'"
+    /// MLflow's filter language and more, such as "metrics.accuracy > 0.7 and not params.max_depth = '10'"
     #[arg(long, default_value = "", value_name = "TEXT")]
     filter: String,
-    /// Such as "metrics.accuracy DESC"; may be repeated
+    /// Such as "metrics.accuracy DESC" or "min(metrics.loss)"; may be repeated
     #[arg(long, value_name = "TEXT")]
     order_by: Vec<String>,
     /// Most runs shown
     #[arg(long, default_value_t = 20)]
     limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Group {
+    /// What runs of a group have in common: params.depth, tags.team, status …
+    #[arg(long, value_name = "KEY")]
+    by: String,
+    /// The metrics to sum up
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    metrics: Vec<String>,
+    /// Only this experiment
+    #[arg(long, value_name = "NAME")]
+    experiment: Option<String>,
+    /// Only runs that fulfil this
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    filter: String,
 }
 
 impl Runs {
@@ -61,10 +79,7 @@ impl Runs {
         let tracking = &workspace.tracking;
         match self {
             Self::List(list) => {
-                let experiment_ids = match &list.experiment {
-                    Some(name) => vec![tracking.get_experiment_by_name(name).await?.experiment_id],
-                    None => Vec::new(),
-                };
+                let experiment_ids = experiment_ids(tracking, list.experiment.as_deref()).await?;
                 let search = SearchRuns {
                     experiment_ids,
                     filter: list.filter,
@@ -73,6 +88,15 @@ impl Runs {
                     ..SearchRuns::default()
                 };
                 print_list(context, &tracking.search_runs(&search).await?.items)?;
+            }
+            Self::Group(group) => {
+                let group = GroupRuns {
+                    experiment_ids: experiment_ids(tracking, group.experiment.as_deref()).await?,
+                    filter: group.filter,
+                    by: group.by,
+                    metrics: group.metrics,
+                };
+                print_groups(context, &tracking.group_runs(&group).await?)?;
             }
             Self::Show { run_id } => {
                 let run = tracking.get_run(&run_id).await?;
@@ -94,6 +118,39 @@ impl Runs {
         workspace.close().await;
         Ok(())
     }
+}
+
+async fn experiment_ids(tracking: &Tracking, name: Option<&str>) -> Result<Vec<String>> {
+    Ok(match name {
+        Some(name) => vec![tracking.get_experiment_by_name(name).await?.experiment_id],
+        None => Vec::new(),
+    })
+}
+
+fn print_groups(context: &Context, groups: &RunGroups) -> Result<()> {
+    if context.json {
+        return output::json(groups);
+    }
+    let number = |value: Option<f64>| value.map_or_else(String::new, output::number);
+    let mut header = vec![groups.by.as_str(), "runs"];
+    if groups.groups.iter().any(|group| !group.metrics.is_empty()) {
+        header.extend(["metric", "n", "mean", "std", "95 % from", "to"]);
+    }
+    let mut rows = Vec::new();
+    for group in &groups.groups {
+        let value = group.value.clone().unwrap_or_else(|| "(none)".to_owned());
+        let first = [value, group.runs.to_string()];
+        if group.metrics.is_empty() {
+            rows.push(first.to_vec());
+        }
+        for metric in &group.metrics {
+            let cells = [metric.key.clone(), metric.count.to_string()].into_iter();
+            let numbers = [metric.mean, metric.std, metric.low, metric.high].map(number);
+            rows.push(first.iter().cloned().chain(cells).chain(numbers).collect());
+        }
+    }
+    output::table(&header, &rows);
+    Ok(())
 }
 
 fn print_list(context: &Context, runs: &[Run]) -> Result<()> {

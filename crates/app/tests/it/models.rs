@@ -87,6 +87,98 @@ fn aliases_and_comparison() {
 }
 
 #[test]
+fn any_number_of_versions_and_where_they_come_from() {
+    let home = Home::with_model();
+    home.run(&[
+        "train",
+        CREDIT,
+        "--target",
+        "risk",
+        "--register",
+        "german",
+        "--set",
+        "n_estimators=11",
+        "--cv",
+        "none",
+    ]);
+    let wide = home.file("narrow.csv", "age,risk\n1,a\n2,b\n3,a\n4,b\n5,a\n6,b\n7,a\n8,b\n9,a\n10,b\n");
+    let other =
+        home.json(&["train", wide.to_str().unwrap(), "--target", "risk", "--set", "n_estimators=10", "--cv", "none"]);
+    home.ok(&["models", "register", &text(&other["model_uri"]), "german"]);
+    home.ok(&["models", "register", "models:/german/1", "german"]);
+
+    let compared = home.json(&["models", "compare", "german", "1", "2", "3"]);
+    assert!(compared.get("version1").is_none());
+    let numbers: Vec<_> = compared["versions"].as_array().unwrap().iter().map(|version| &version["version"]).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    let row = |kind: &str, key: &str| {
+        let rows = compared[kind].as_array().unwrap();
+        rows.iter().find(|row| row["key"] == key).unwrap_or_else(|| panic!("{key}: {rows:?}")).clone()
+    };
+    let estimators = row("params", "n_estimators");
+    assert_eq!((&estimators["values"], &estimators["differs"]), (&json!(["10", "11", "10"]), &json!(true)));
+    assert_eq!(row("signature", "inputs.age")["values"][0], "long");
+    assert_eq!(row("signature", "inputs.duration")["values"][2], Value::Null);
+    for kind in ["metrics", "params", "signature"] {
+        let differs: Vec<bool> =
+            compared[kind].as_array().unwrap().iter().map(|row| row["differs"].as_bool().unwrap()).collect();
+        assert!(differs.is_sorted_by(|a, b| a >= b), "what differs comes first: {differs:?}");
+    }
+    let told = home.ok(&["models", "compare", "german", "1", "2", "3"]);
+    let cells: Vec<&str> = told.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(cells, ["version", "1", "version", "2", "version", "3"]);
+
+    let lineage = home.json(&["models", "lineage", "german", "4"]);
+    let kinds: Vec<_> = lineage["nodes"].as_array().unwrap().iter().map(|node| text(&node["kind"])).collect();
+    assert_eq!(kinds, ["model_version", "run", "dataset", "model_version", "model"]);
+    let run = text(&home.json(&["models", "show", "german"])["versions"][0]["run_id"]);
+    let relation = |from: &str, to: &str| {
+        let edges = lineage["edges"].as_array().unwrap();
+        let edge = edges.iter().find(|edge| text(&edge["from"]).starts_with(from) && edge["to"] == to);
+        text(&edge.unwrap_or_else(|| panic!("{from} -> {to}: {edges:?}"))["relation"])
+    };
+    assert_eq!(relation("models:/german/1", "models:/german/4"), "copied to");
+    assert_eq!(relation(&format!("runs:/{run}"), "models:/german/4"), "registered as");
+    assert_eq!(relation("dataset:", &format!("runs:/{run}")), "read as training");
+    assert_eq!(relation("models:/german/4", "models:/german"), "version of");
+    let tree = home.ok(&["models", "lineage", "german", "4"]);
+    says(tree.lines().next().unwrap(), &["models:/german/4", "stage None"]);
+    says(
+        &tree,
+        &[
+            "├── registered as: runs:/",
+            "│   └── read as training: dataset german_credit",
+            "└── copied to: models:/german/1",
+        ],
+    );
+    says(&home.refused(1, &["models", "lineage", "german", "9"]), &["no model version"]);
+
+    for version in ["2", "3"] {
+        home.ok(&["models", "promote", "german", version, "Staging"]);
+    }
+    home.ok(&["models", "promote", "german", "3", "Archived"]);
+    home.ok(&["models", "promote", "german", "2", "Archived"]);
+    assert_eq!(
+        home.ok(&["models", "rollback", "german", "--stage", "Staging"]),
+        "version 3 of german is in Staging again\n"
+    );
+    let details = home.json(&["models", "show", "german"]);
+    let newest = &details["transitions"][0];
+    assert_eq!((&newest["to_stage"], &newest["version"]), (&json!("Staging"), &json!(3)));
+    says(&text(&newest["description"]), &["rolled back"]);
+    says(&home.refused(1, &["models", "rollback", "german", "--stage", "Archived"]), &["only Staging and Production"]);
+
+    let server = home.server();
+    assert_eq!(server.get("/api/v1/models/german/compare?versions=1,2,3").ok()["params"], compared["params"]);
+    assert_eq!(server.get("/api/v1/models/german/compare?version1=1&version2=2").ok()["version2"]["version"], 2);
+    for query in ["versions=1", "versions=1,x", "versions=1,2&version1=1", "version1=1", ""] {
+        says(&server.get(&format!("/api/v1/models/german/compare?{query}")).refused(400), &["2 to 100 versions"]);
+    }
+    assert_eq!(server.get("/api/v1/models/german/versions/4/lineage").ok(), lineage);
+    server.get("/api/v1/models/german/versions/9/lineage").refused(404);
+}
+
+#[test]
 fn what_is_refused() {
     let home = Home::with_model();
     let source = text(&home.json(&["models", "show", "german"])["versions"][0]["source"]);

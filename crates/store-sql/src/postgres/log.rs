@@ -125,7 +125,10 @@ async fn log_metrics(connection: &mut Connection, run_id: &str, experiment_id: &
     if batch.metrics.is_empty() {
         return Ok(());
     }
-    let (all, latest) = (Columns::new(&batch.metrics), Columns::new(&batch.latest));
+    let all = Columns::new(batch.metrics.iter());
+    let latest = Columns::new(batch.latest.iter().map(|latest| &latest.metric));
+    let (least, greatest): (Vec<Option<f64>>, Vec<Option<f64>>) =
+        batch.latest.iter().map(|latest| (latest.min, latest.max)).unzip();
     sqlx::query(
         "WITH logged AS (
              INSERT INTO metrics (run_id, key, value, timestamp_ms, step)
@@ -136,15 +139,23 @@ async fn log_metrics(connection: &mut Connection, run_id: &str, experiment_id: &
                  AND m.timestamp_ms = b.timestamp_ms AND m.value IS NOT DISTINCT FROM b.value)
              ORDER BY b.place
          )
-         INSERT INTO latest_metrics AS there (run_id, experiment_id, key, value, timestamp_ms, step)
-         SELECT $1, $2, b.key, b.value, b.timestamp_ms, b.step
-         FROM unnest($7::text[], $8::float8[], $9::int8[], $10::int8[]) AS b (key, value, timestamp_ms, step)
+         INSERT INTO latest_metrics AS there
+             (run_id, experiment_id, key, value, timestamp_ms, step, min_value, max_value)
+         SELECT $1, $2, b.key, b.value, b.timestamp_ms, b.step, b.least, b.greatest
+         FROM unnest($7::text[], $8::float8[], $9::int8[], $10::int8[], $11::float8[], $12::float8[])
+             AS b (key, value, timestamp_ms, step, least, greatest)
          ON CONFLICT (run_id, key) DO UPDATE
-         SET value = excluded.value, timestamp_ms = excluded.timestamp_ms, step = excluded.step
-         WHERE excluded.step > there.step
-            OR (excluded.step = there.step AND excluded.timestamp_ms > there.timestamp_ms)
-            OR (excluded.step = there.step AND excluded.timestamp_ms = there.timestamp_ms
-                AND excluded.value IS NOT NULL AND (there.value IS NULL OR excluded.value > there.value))",
+         SET (value, timestamp_ms, step, min_value, max_value) = (
+             SELECT CASE WHEN c.later THEN excluded.value ELSE there.value END,
+                 CASE WHEN c.later THEN excluded.timestamp_ms ELSE there.timestamp_ms END,
+                 CASE WHEN c.later THEN excluded.step ELSE there.step END,
+                 least(excluded.min_value, there.min_value), greatest(excluded.max_value, there.max_value)
+             FROM (SELECT (excluded.step, excluded.timestamp_ms, excluded.value IS NOT NULL, excluded.value)
+                 > (there.step, there.timestamp_ms, there.value IS NOT NULL, there.value) AS later) c)
+         WHERE (excluded.step, excluded.timestamp_ms, excluded.value IS NOT NULL, excluded.value)
+                 > (there.step, there.timestamp_ms, there.value IS NOT NULL, there.value)
+            OR (excluded.min_value IS NOT NULL AND (there.min_value IS NULL
+                OR excluded.min_value < there.min_value OR excluded.max_value > there.max_value))",
     )
     .bind(run_id)
     .bind(experiment_id)
@@ -156,6 +167,8 @@ async fn log_metrics(connection: &mut Connection, run_id: &str, experiment_id: &
     .bind(latest.values)
     .bind(latest.timestamps_ms)
     .bind(latest.steps)
+    .bind(least)
+    .bind(greatest)
     .execute(connection)
     .await
     .map_err(backend)?;

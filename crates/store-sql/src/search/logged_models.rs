@@ -104,7 +104,7 @@ fn add_condition(search: &mut Search<'_>, query: &LoggedModelQuery, condition: &
         Entity::Metric => ("logged_model_metrics", &query.datasets),
         Entity::Param => ("logged_model_params", &[]),
         Entity::Tag => ("logged_model_tags", &[]),
-        Entity::Attribute | Entity::Dataset => {
+        Entity::Attribute | Entity::Dataset | Entity::Series(_) => {
             return search.comparison(&format!("p.{}", attribute(key)), comparison);
         }
     };

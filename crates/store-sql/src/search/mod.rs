@@ -6,11 +6,12 @@
 //! counts them, and the search looks at those only. PostgreSQL decides that by its statistics.
 
 mod compare;
+mod expression;
 pub(crate) mod logged_models;
 pub(crate) mod traces;
 
 use crate::sql::{Dialect, Sql, Value};
-use metria_store::{Comparison, Condition, Entity, Lifecycle, OrderBy, PageToken, RunQuery, SortValue};
+use metria_store::{Comparison, Condition, Entity, Lifecycle, OrderBy, PageToken, RunQuery, SortValue, Statistic};
 
 /// Characters of a param or tag that PostgreSQL's indexes hold; its index entries are limited to a third of a page.
 const INDEXED: usize = 100;
@@ -48,8 +49,10 @@ pub(crate) fn segments(query: &RunQuery, after: Option<&PageToken>, few: Option<
 fn is_indexed(query: &RunQuery, entity: Entity) -> bool {
     match entity {
         Entity::Metric => true,
-        Entity::Param | Entity::Tag => query.experiment_ids.len() == 1,
-        Entity::Attribute | Entity::Dataset => false,
+        Entity::Param | Entity::Tag | Entity::Series(Statistic::Min | Statistic::Max) => {
+            query.experiment_ids.len() == 1
+        }
+        Entity::Series(_) | Entity::Attribute | Entity::Dataset => false,
     }
 }
 
@@ -85,10 +88,19 @@ pub(crate) fn is_few(count: i64) -> bool {
 /// The table of an entity that has rows of its own.
 fn table(entity: Entity) -> Option<&'static str> {
     match entity {
-        Entity::Metric => Some("latest_metrics"),
+        Entity::Metric | Entity::Series(Statistic::Min | Statistic::Max) => Some("latest_metrics"),
         Entity::Param => Some("params"),
         Entity::Tag => Some("run_tags"),
-        Entity::Attribute | Entity::Dataset => None,
+        Entity::Series(_) | Entity::Attribute | Entity::Dataset => None,
+    }
+}
+
+/// The column of its table that holds the value of an entity.
+fn column(entity: Entity) -> &'static str {
+    match entity {
+        Entity::Series(Statistic::Min) => "min_value",
+        Entity::Series(Statistic::Max) => "max_value",
+        _ => "value",
     }
 }
 
@@ -162,17 +174,20 @@ pub(crate) fn page(
 
 impl Search<'_> {
     /// The orders, then the tie-breakers.
-    fn keys(&self) -> Vec<Key> {
-        let after = |at: usize| self.after.map(|after| after.keys[at].clone());
+    fn keys(&mut self) -> Vec<Key> {
+        let query = self.query;
+        let after = self.after;
+        let after = |at: usize| after.map(|after| after.keys[at].clone());
         let mut keys: Vec<Key> = Vec::new();
-        for (at, OrderBy { entity, key, ascending }) in self.query.order_by.iter().enumerate() {
+        for (at, OrderBy { entity, key, ascending }) in query.order_by.iter().enumerate() {
             let walked = at == 0 && self.segment == Segment::With;
-            let (column, may_be_missing) = match table(*entity) {
+            let (column, may_be_missing) = match (table(*entity), entity) {
                 _ if at == 0 && self.segment == Segment::Without => ("NULL".to_owned(), true),
-                Some(_) => (format!("o{at}.value"), !walked),
-                None => (attribute(key).to_owned(), key == "end_time"),
+                (Some(_), _) => (format!("o{at}.{}", column(*entity)), !walked),
+                (None, Entity::Series(statistic)) => (self.statistic(*statistic, key), true),
+                (None, _) => (attribute(key).to_owned(), key == "end_time"),
             };
-            let is_long_text = walked && *entity != Entity::Metric;
+            let is_long_text = walked && matches!(entity, Entity::Param | Entity::Tag);
             keys.push(Key { column, ascending: *ascending, may_be_missing, is_long_text, after: after(at) });
         }
         let last = |column: &str, ascending: bool, after: Option<SortValue>| Key {
@@ -245,25 +260,29 @@ impl Search<'_> {
                 self.condition(condition);
             }
         }
+        for expression in &query.expressions {
+            self.sql.push(" AND ");
+            self.expression(expression);
+        }
     }
 
     /// Restricts the rows `w` to those that fulfil the condition at a place.
     fn fulfils(&mut self, at: usize) {
-        let Condition { key, comparison, .. } = &self.query.conditions[at];
+        let Condition { entity, key, comparison } = &self.query.conditions[at];
         if let Some(experiment) = self.one_experiment().map(str::to_owned) {
             self.sql.push(" AND w.experiment_id = ").words(experiment);
         }
         self.sql.push(" AND w.key = ").words(key);
         if *comparison != Comparison::IsNotNull {
             self.sql.push(" AND ");
-            self.comparison("w.value", comparison);
+            self.comparison(&format!("w.{}", column(*entity)), comparison);
         }
     }
 
     /// Restricts to the runs of the segment.
     fn in_segment(&mut self, first: &OrderBy) {
         let Some(table) = table(first.entity) else { return };
-        let present = present(first.entity, "o0.value");
+        let present = present(first.entity, &format!("o0.{}", column(first.entity)));
         match self.segment {
             Segment::Whole | Segment::Few(_) => {}
             Segment::With => {
@@ -289,10 +308,20 @@ impl Search<'_> {
                 self.sql.push(format!(" (SELECT 1 FROM {table} v WHERE v.run_id = r.run_id AND v.key = ")).words(key);
                 if !matches!(comparison, Comparison::IsNull | Comparison::IsNotNull) {
                     self.sql.push(" AND ");
-                    self.comparison("v.value", comparison);
+                    self.comparison(&format!("v.{}", column(*entity)), comparison);
                 }
                 self.sql.push(")");
             }
+            (Entity::Series(statistic), None) => match comparison {
+                Comparison::IsNull | Comparison::IsNotNull => {
+                    let (key, comparison) = (key.clone(), comparison.clone());
+                    self.condition(&Condition { entity: Entity::Metric, key, comparison });
+                }
+                comparison => {
+                    let number = self.statistic(*statistic, key);
+                    self.comparison(&number, comparison);
+                }
+            },
             (Entity::Dataset, _) => {
                 let field = dataset_field(key);
                 self.sql.push(if *comparison == Comparison::IsNull { "NOT EXISTS" } else { "EXISTS" });
@@ -443,7 +472,10 @@ impl Search<'_> {
 
 /// The condition that a value is there; a metric may be NaN, which is kept as NULL and counts as none in an order.
 fn present(entity: Entity, column: &str) -> String {
-    if entity == Entity::Metric { format!(" AND {column} IS NOT NULL") } else { String::new() }
+    match entity {
+        Entity::Metric | Entity::Series(_) => format!(" AND {column} IS NOT NULL"),
+        Entity::Param | Entity::Tag | Entity::Attribute | Entity::Dataset => String::new(),
+    }
 }
 
 /// A `LIKE` pattern as a `GLOB` pattern.

@@ -11,6 +11,7 @@ fn query(order_by: &[(Entity, &str)], conditions: Vec<(Entity, Comparison)>) -> 
         experiment_ids: vec!["1".to_owned()],
         lifecycle: Some(Lifecycle::Active),
         conditions: conditions.into_iter().map(condition).collect(),
+        expressions: Vec::new(),
         order_by: order_by.iter().map(order).collect(),
         limit: 100,
         page_token: None,
@@ -81,6 +82,18 @@ async fn pages_walk_indexes() {
         (&[(Entity::Metric, "m")], Segment::With, Some(SortValue::Number(0.5)), "latest_metrics_of"),
         (&[(Entity::Param, "p")], Segment::With, Some(text()), "params_of"),
         (&[(Entity::Tag, "t")], Segment::With, Some(text()), "run_tags_of"),
+        (
+            &[(Entity::Series(Statistic::Min), "m")],
+            Segment::With,
+            Some(SortValue::Number(0.5)),
+            "latest_metrics_min_of",
+        ),
+        (
+            &[(Entity::Series(Statistic::Max), "m")],
+            Segment::With,
+            Some(SortValue::Number(0.5)),
+            "latest_metrics_max_of",
+        ),
         (&[(Entity::Metric, "m")], Segment::Without, Some(SortValue::Missing), "runs_newest"),
     ] {
         let conditions = vec![(Entity::Param, Comparison::Like("a%".to_owned()))];
@@ -104,7 +117,9 @@ async fn few_runs_are_found_by_what_they_have() {
         (Entity::Param, Comparison::TextEquals("v".to_owned()), "params_of"),
         (Entity::Tag, Comparison::In(vec!["v".to_owned(), "w".to_owned()]), "run_tags_of"),
         (Entity::Metric, Comparison::Greater(0.9), "latest_metrics_of"),
-        (Entity::Metric, Comparison::IsNotNull, "latest_metrics_of"),
+        // Each of the three indexes of an experiment's metrics answers this alike.
+        (Entity::Metric, Comparison::IsNotNull, "latest_metrics_"),
+        (Entity::Series(Statistic::Max), Comparison::GreaterOrEqual(0.9), "latest_metrics_max_of"),
     ] {
         let query = query(&[(Entity::Metric, "m")], vec![(entity, comparison)]);
         assert!(probe(&query, 0).is_some());

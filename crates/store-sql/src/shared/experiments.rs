@@ -142,6 +142,32 @@ async fn set_lifecycle(connection: &mut Connection, experiment_id: &str, to: Lif
     there.map(|_| ()).ok_or_else(|| not_found(experiment_id))
 }
 
+async fn delete_for_good(connection: &mut Connection, experiment_id: &str) -> Result<()> {
+    // Takes the row for this transaction, so that no run is added meanwhile.
+    let stored: Option<String> =
+        sqlx::query_scalar("UPDATE experiments SET name = name WHERE experiment_id = $1 RETURNING lifecycle")
+            .bind(experiment_id)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(backend)?;
+    if lifecycle(&stored.ok_or_else(|| not_found(experiment_id))?)? != Lifecycle::Deleted {
+        return Err(Error::not_deleted("experiment", experiment_id));
+    }
+    let run: Option<String> = sqlx::query_scalar("SELECT run_id FROM runs WHERE experiment_id = $1 LIMIT 1")
+        .bind(experiment_id)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(backend)?;
+    if run.is_some() {
+        return Err(Error::experiment_with_runs(experiment_id));
+    }
+    for table in ["experiment_tags", "experiments"] {
+        let sql = AssertSqlSafe(format!("DELETE FROM {table} WHERE experiment_id = $1"));
+        sqlx::query(sql).bind(experiment_id).execute(&mut *connection).await.map_err(backend)?;
+    }
+    Ok(())
+}
+
 async fn delete_tag(connection: &mut Connection, experiment_id: &str, key: &str, now_ms: i64) -> Result<()> {
     touch(connection, experiment_id, now_ms).await?;
     let deleted = sqlx::query("DELETE FROM experiment_tags WHERE experiment_id = $1 AND key = $2")
@@ -189,6 +215,12 @@ impl ExperimentStore for SqlStore {
             .write(experiment_id, (experiment_id.to_owned(), lifecycle, now_ms), |connection, (id, to, now_ms)| {
                 Box::pin(set_lifecycle(connection, id, *to, *now_ms))
             })
+            .await
+    }
+
+    async fn delete_experiment_for_good(&self, experiment_id: &str) -> Result<()> {
+        self.writer
+            .write(experiment_id, experiment_id.to_owned(), |connection, id| Box::pin(delete_for_good(connection, id)))
             .await
     }
 

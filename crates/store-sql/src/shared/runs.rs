@@ -106,7 +106,7 @@ async fn whole(connection: &mut Connection, infos: Vec<RunInfo>) -> Result<Vec<R
 fn sort_value(row: &Row, at: usize, order: &OrderBy) -> Result<SortValue> {
     let column = format!("key{at}");
     let value = match (order.entity, order.key.as_str()) {
-        (Entity::Metric, _) => get::<Option<f64>>(row, &column)?.map(SortValue::Number),
+        (Entity::Metric | Entity::Series(_), _) => get::<Option<f64>>(row, &column)?.map(SortValue::Number),
         (Entity::Attribute, "start_time" | "end_time") => get::<Option<i64>>(row, &column)?.map(SortValue::Integer),
         _ => get::<Option<String>>(row, &column)?.map(SortValue::Text),
     };
@@ -238,13 +238,17 @@ async fn update(connection: &mut Connection, update: &Update) -> Result<RunInfo>
     info(&row)
 }
 
-async fn set_lifecycle(connection: &mut Connection, run_id: &str, to: Lifecycle) -> Result<()> {
-    let changed = sqlx::query("UPDATE runs SET lifecycle = $1 WHERE run_id = $2")
-        .bind(lifecycle_name(to))
-        .bind(run_id)
-        .execute(connection)
-        .await
-        .map_err(backend)?;
+async fn set_lifecycle(connection: &mut Connection, run_id: &str, to: Lifecycle, now_ms: i64) -> Result<()> {
+    let changed = sqlx::query(
+        "UPDATE runs SET lifecycle = $1, deleted_time_ms = CASE WHEN $1 = 'deleted' THEN coalesce(deleted_time_ms, $2) END
+         WHERE run_id = $3",
+    )
+    .bind(lifecycle_name(to))
+    .bind(now_ms)
+    .bind(run_id)
+    .execute(connection)
+    .await
+    .map_err(backend)?;
     if changed.rows_affected() == 0 { Err(not_found(run_id)) } else { Ok(()) }
 }
 
@@ -257,6 +261,38 @@ async fn delete_tag(connection: &mut Connection, run_id: &str, key: &str) -> Res
         .await
         .map_err(backend)?;
     if deleted.rows_affected() == 0 { Err(Error::NotFound { kind: "tag", id: key.to_owned() }) } else { Ok(()) }
+}
+
+/// What belongs to a run, the run last.
+const TABLES: [&str; 6] = ["params", "run_tags", "latest_metrics", "metrics", "run_inputs", "runs"];
+
+async fn delete_for_good(connection: &mut Connection, run_id: &str) -> Result<()> {
+    let (experiment_id, stored) = lock_run(connection, run_id).await?.ok_or_else(|| not_found(run_id))?;
+    let of_experiment: String = sqlx::query_scalar("SELECT lifecycle FROM experiments WHERE experiment_id = $1")
+        .bind(&experiment_id)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(backend)?;
+    if lifecycle(&stored)? == Lifecycle::Active && lifecycle(&of_experiment)? == Lifecycle::Active {
+        return Err(Error::not_deleted("run", run_id));
+    }
+    let version: Option<(String, i64)> = sqlx::query_as(
+        "SELECT name, version FROM model_versions
+         WHERE run_id = $1 OR storage_location LIKE '%' || $1 || '%' OR source LIKE '%' || $1 || '%'
+         ORDER BY name, version LIMIT 1",
+    )
+    .bind(run_id)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(backend)?;
+    if let Some((name, version)) = version {
+        return Err(Error::run_in_registry(run_id, &name, super::models::number(version)?));
+    }
+    for table in TABLES {
+        let sql = AssertSqlSafe(format!("DELETE FROM {table} WHERE run_id = $1"));
+        sqlx::query(sql).bind(run_id).execute(&mut *connection).await.map_err(backend)?;
+    }
+    Ok(())
 }
 
 #[async_trait::async_trait]
@@ -295,11 +331,32 @@ impl RunStore for SqlStore {
         self.writer.write(run_id, arguments, |connection, arguments| Box::pin(update(connection, arguments))).await
     }
 
-    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, _now_ms: i64) -> Result<()> {
+    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()> {
         self.writer
-            .write(run_id, (run_id.to_owned(), lifecycle), |connection, (run_id, to)| {
-                Box::pin(set_lifecycle(connection, run_id, *to))
+            .write(run_id, (run_id.to_owned(), lifecycle, now_ms), |connection, (run_id, to, now_ms)| {
+                Box::pin(set_lifecycle(connection, run_id, *to, *now_ms))
             })
+            .await
+    }
+
+    async fn deleted_runs(&self, before_ms: i64, after: &str, limit: usize) -> Result<Vec<RunInfo>> {
+        check_texts([after])?;
+        let rows = sqlx::query(
+            "SELECT * FROM runs WHERE lifecycle = 'deleted' AND deleted_time_ms < $1 AND run_id > $2
+             ORDER BY run_id LIMIT $3",
+        )
+        .bind(before_ms)
+        .bind(after)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(backend)?;
+        rows.iter().map(info).collect()
+    }
+
+    async fn delete_run_for_good(&self, run_id: &str) -> Result<()> {
+        self.writer
+            .write(run_id, run_id.to_owned(), |connection, run_id| Box::pin(delete_for_good(connection, run_id)))
             .await
     }
 

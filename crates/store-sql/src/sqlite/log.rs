@@ -4,7 +4,7 @@ use super::Connection;
 use super::errors::backend;
 use super::experiments::{lifecycle, not_found};
 use super::logged_models::check_measured;
-use crate::batch::{Batch, stored};
+use crate::batch::{Batch, Latest, stored};
 use metria_store::{DatasetInput, Error, Lifecycle, Metric, ModelMetric, Param, Result, Tag};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -33,18 +33,23 @@ static LOG_METRICS: Statements = LazyLock::new(|| {
     })
 });
 
-// The greatest (step, timestamp, value) is the latest; NaN, which is NULL here, is below every number.
+// The greatest (step, timestamp, value) is the latest; NaN, which is NULL here, is below every number. The least and
+// greatest numbers are kept beside it.
 static SET_LATEST: Statements = LazyLock::new(|| {
+    let later = "(excluded.step, excluded.timestamp_ms, excluded.value IS NOT NULL, excluded.value)
+        > (step, timestamp_ms, value IS NOT NULL, value)";
     SIZES.map(|rows| {
         format!(
-            "INSERT INTO latest_metrics (run_id, experiment_id, key, value, timestamp_ms, step) VALUES {}
+            "INSERT INTO latest_metrics
+             (run_id, experiment_id, key, value, timestamp_ms, step, min_value, max_value) VALUES {}
              ON CONFLICT (run_id, key) DO UPDATE
-             SET value = excluded.value, timestamp_ms = excluded.timestamp_ms, step = excluded.step
-             WHERE excluded.step > step
-                OR (excluded.step = step AND excluded.timestamp_ms > timestamp_ms)
-                OR (excluded.step = step AND excluded.timestamp_ms = timestamp_ms
-                    AND excluded.value IS NOT NULL AND (value IS NULL OR excluded.value > value))",
-            places(rows, 6)
+             SET value = iif({later}, excluded.value, value), timestamp_ms = iif({later}, excluded.timestamp_ms, timestamp_ms),
+                 step = iif({later}, excluded.step, step),
+                 min_value = min(coalesce(min_value, excluded.min_value), coalesce(excluded.min_value, min_value)),
+                 max_value = max(coalesce(max_value, excluded.max_value), coalesce(excluded.max_value, max_value))
+             WHERE {later} OR (excluded.min_value IS NOT NULL AND (min_value IS NULL
+                OR excluded.min_value < min_value OR excluded.max_value > max_value))",
+            places(rows, 8)
         )
     })
 });
@@ -204,9 +209,9 @@ pub(super) async fn write_batch(
         query.bind(metric.timestamp_ms).bind(metric.step)
     };
     write_rows(connection, &LOG_METRICS, &batch.metrics, log).await?;
-    let set = |query: Query, metric: &Metric| {
+    let set = |query: Query, Latest { metric, min, max }: &Latest| {
         let query = query.bind(run_id.to_owned()).bind(experiment_id.to_owned()).bind(metric.key.clone());
-        query.bind(stored(metric.value)).bind(metric.timestamp_ms).bind(metric.step)
+        query.bind(stored(metric.value)).bind(metric.timestamp_ms).bind(metric.step).bind(*min).bind(*max)
     };
     write_rows(connection, &SET_LATEST, &batch.latest, set).await?;
     set_tags(connection, run_id, experiment_id, &batch.tags).await?;

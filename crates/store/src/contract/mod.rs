@@ -8,8 +8,10 @@
 //! when the promise is broken.
 
 pub mod assessments;
+pub mod bin;
 pub mod datasets;
 pub mod experiments;
+pub mod expressions;
 pub mod filters;
 pub mod logged_model_searches;
 pub mod logged_models;
@@ -54,6 +56,9 @@ macro_rules! contract_tests {
             what_is_written_is_read, ids_and_names_are_taken_once, what_is_missing_is_not_found,
             the_newest_come_first, renaming, deleting_and_restoring, tags, odd_texts, nul_is_refused,
         );
+        $crate::contract_tests!(@entity $open, bin:
+            the_bin_is_listed, runs_are_removed_for_good, runs_of_versions_stay, experiments_are_removed_for_good,
+        );
         $crate::contract_tests!(@entity $open, runs:
             what_is_written_is_read, an_id_is_taken_once, experiments_must_be_there_and_active,
             what_is_missing_is_not_found, updating_changes_what_is_given, deleted_runs_are_read_only,
@@ -71,6 +76,10 @@ macro_rules! contract_tests {
             texts_of_tags, presence, patterns, patterns_are_literal_but_for_percent_and_underscore,
             attributes, times, datasets, all_conditions_must_hold, what_cannot_be_answered_is_refused,
             quotes_in_keys_and_values,
+        );
+        $crate::contract_tests!(@entity $open, expressions:
+            numbers_about_all_measurements, orders_of_numbers_about_all_measurements, arithmetic_has_no_surprises,
+            what_cannot_be_answered_is_refused, generated_expressions_find_what_memory_finds,
         );
         $crate::contract_tests!(@entity $open, paging:
             the_default_order, orders_of_every_entity, missing_keys_come_last, nan_is_missing_in_an_order,

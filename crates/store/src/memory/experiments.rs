@@ -84,6 +84,19 @@ impl ExperimentStore for MemoryStore {
         })
     }
 
+    async fn delete_experiment_for_good(&self, experiment_id: &str) -> Result<()> {
+        self.with(|records| {
+            if records.experiment(experiment_id)?.lifecycle != Lifecycle::Deleted {
+                return Err(Error::not_deleted("experiment", experiment_id));
+            }
+            if records.runs.values().any(|run| run.info.experiment_id == experiment_id) {
+                return Err(Error::experiment_with_runs(experiment_id));
+            }
+            records.experiments.remove(experiment_id);
+            Ok(())
+        })
+    }
+
     async fn set_experiment_tag(&self, experiment_id: &str, tag: Tag, now_ms: i64) -> Result<()> {
         check_tags([&tag])?;
         self.with(|records| {

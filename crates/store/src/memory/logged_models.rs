@@ -119,7 +119,7 @@ fn holds(query: &LoggedModelQuery, model: &LoggedModel, condition: &Condition) -
             SortValue::Text(found) => text(Some(&found)),
             SortValue::Number(_) | SortValue::Missing => text(None),
         },
-        Entity::Dataset => false,
+        Entity::Dataset | Entity::Series(_) => false,
     }
 }
 

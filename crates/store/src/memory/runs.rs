@@ -4,15 +4,17 @@ use super::{MemoryStore, Records, delete_tag, set_tag};
 use crate::error::{Error, Result};
 use crate::experiments::Lifecycle;
 use crate::logged_models::ModelOutput;
-use crate::query::{Page, RunQuery};
+use crate::query::{NO_MEAN_FROM, Page, RunQuery, Statistic};
 use crate::runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
 use crate::text::{check_tags, check_texts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// A run with everything that was logged to it.
 #[derive(Debug)]
 pub(super) struct StoredRun {
     pub(super) info: RunInfo,
+    pub(super) deleted_time_ms: Option<i64>,
     pub(super) params: BTreeMap<String, String>,
     pub(super) tags: Vec<Tag>,
     pub(super) inputs: BTreeMap<(String, String), DatasetInput>,
@@ -32,6 +34,24 @@ pub(super) struct Series {
 impl Series {
     pub(super) fn latest(&self) -> &Metric {
         &self.history[self.latest]
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "nobody measures 2^53 times")]
+    pub(super) fn statistic(&self, statistic: Statistic) -> Option<f64> {
+        let numbers = || self.history.iter().map(|metric| metric.value).filter(|value| !value.is_nan());
+        match statistic {
+            Statistic::Min => numbers().reduce(f64::min),
+            Statistic::Max => numbers().reduce(f64::max),
+            Statistic::First => {
+                self.history.iter().reduce(|a, b| if a.is_later_than(b) { b } else { a }).map(|metric| metric.value)
+            }
+            Statistic::Count => Some(self.history.len() as f64),
+            Statistic::Mean if numbers().any(|number| number.abs() >= NO_MEAN_FROM) => None,
+            Statistic::Mean => match numbers().count() {
+                0 => None,
+                count => Some(numbers().sum::<f64>() / count as f64),
+            },
+        }
     }
 
     fn log(&mut self, metric: Metric) {
@@ -109,6 +129,7 @@ impl RunStore for MemoryStore {
             }
             let mut run = StoredRun {
                 info,
+                deleted_time_ms: None,
                 params: BTreeMap::new(),
                 tags: Vec::new(),
                 inputs: BTreeMap::new(),
@@ -147,9 +168,43 @@ impl RunStore for MemoryStore {
         })
     }
 
-    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, _now_ms: i64) -> Result<()> {
+    async fn set_run_lifecycle(&self, run_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()> {
         self.with(|records| {
-            records.run(run_id)?.info.lifecycle = lifecycle;
+            let run = records.run(run_id)?;
+            run.info.lifecycle = lifecycle;
+            run.deleted_time_ms = match lifecycle {
+                Lifecycle::Active => None,
+                Lifecycle::Deleted => run.deleted_time_ms.or(Some(now_ms)),
+            };
+            Ok(())
+        })
+    }
+
+    async fn deleted_runs(&self, before_ms: i64, after: &str, limit: usize) -> Result<Vec<RunInfo>> {
+        self.with(|records| {
+            let before = |run: &&StoredRun| run.deleted_time_ms.is_some_and(|deleted_ms| deleted_ms < before_ms);
+            let later = records.runs.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+            Ok(later.map(|(_, run)| run).filter(before).take(limit).map(|run| run.info.clone()).collect())
+        })
+    }
+
+    async fn delete_run_for_good(&self, run_id: &str) -> Result<()> {
+        self.with(|records| {
+            let info = records.run(run_id)?.info.clone();
+            let in_bin = info.lifecycle == Lifecycle::Deleted
+                || records.experiment(&info.experiment_id)?.lifecycle == Lifecycle::Deleted;
+            if !in_bin {
+                return Err(Error::not_deleted("run", run_id));
+            }
+            let mut versions = records.models.values().flat_map(|model| model.versions.values());
+            if let Some(version) = versions.find(|version| {
+                version.run_id.as_deref() == Some(run_id)
+                    || version.storage_location.contains(run_id)
+                    || version.source.contains(run_id)
+            }) {
+                return Err(Error::run_in_registry(run_id, &version.name, version.version));
+            }
+            records.runs.remove(run_id);
             Ok(())
         })
     }

@@ -3,6 +3,7 @@
 use super::Records;
 use super::runs::StoredRun;
 use crate::error::Result;
+use crate::expression::Facts;
 use crate::page_token::{PageToken, SortValue};
 use crate::query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
 use crate::runs::Run;
@@ -11,6 +12,7 @@ use std::cmp::Ordering;
 fn value<'a>(run: &'a StoredRun, entity: Entity, key: &str) -> Option<Value<'a>> {
     match entity {
         Entity::Metric => run.metrics.get(key).map(|series| Value::Number(series.latest().value)),
+        Entity::Series(statistic) => run.metrics.get(key)?.statistic(statistic).map(Value::Number),
         Entity::Param => run.params.get(key).map(|value| Value::Text(value)),
         Entity::Tag => run.tags.iter().find(|tag| tag.key == key).map(|tag| Value::Text(&tag.value)),
         Entity::Attribute => attribute(run, key),
@@ -40,8 +42,12 @@ fn attribute<'a>(run: &'a StoredRun, key: &str) -> Option<Value<'a>> {
 
 fn holds(run: &StoredRun, condition: &Condition) -> bool {
     let Condition { entity, key, comparison } = condition;
-    if *entity != Entity::Dataset {
-        return comparison.holds(value(run, *entity, key).as_ref());
+    let entity = match (entity, comparison) {
+        (Entity::Series(_), Comparison::IsNull | Comparison::IsNotNull) => Entity::Metric,
+        _ => *entity,
+    };
+    if entity != Entity::Dataset {
+        return comparison.holds(value(run, entity, key).as_ref());
     }
     let fields = run.inputs.values().filter_map(|input| match key.as_str() {
         "name" => Some(input.name.as_str()),
@@ -52,6 +58,19 @@ fn holds(run: &StoredRun, condition: &Condition) -> bool {
     match comparison {
         Comparison::IsNull => fields.next().is_none(),
         comparison => fields.any(|field| comparison.holds(Some(&field))),
+    }
+}
+
+impl Facts for StoredRun {
+    fn fulfils(&self, condition: &Condition) -> bool {
+        holds(self, condition)
+    }
+
+    fn number(&self, entity: Entity, key: &str) -> Option<f64> {
+        match value(self, entity, key)? {
+            Value::Number(number) => Some(number),
+            Value::Text(_) => None,
+        }
     }
 }
 
@@ -100,6 +119,7 @@ impl Records {
             (query.experiment_ids.is_empty() || query.experiment_ids.contains(&run.info.experiment_id))
                 && query.lifecycle.is_none_or(|lifecycle| run.info.lifecycle == lifecycle)
                 && query.conditions.iter().all(|condition| holds(run, condition))
+                && query.expressions.iter().all(|expression| expression.holds(*run))
         };
         let mut found: Vec<(PageToken, &StoredRun)> =
             self.runs.values().filter(wanted).map(|run| (place(query, run), run)).collect();

@@ -48,6 +48,7 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(experiments::keys))
         .routes(routes!(runs::search, runs::create))
         .routes(routes!(runs::compare))
+        .routes(routes!(runs::group))
         .routes(routes!(runs::get, runs::update))
         .routes(routes!(runs::log))
         .routes(routes!(runs::delete_tag))
@@ -66,6 +67,7 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(models::compare))
         .routes(routes!(models::rollback))
         .routes(routes!(models::get_version, models::update_version))
+        .routes(routes!(models::lineage))
         .routes(routes!(models::ask_gate))
         .routes(routes!(models::transition))
         .routes(routes!(models::set_alias, models::delete_alias));

@@ -1,14 +1,16 @@
 //! The model registry.
 
+use super::MOST_COMPARED;
 use crate::http::error::{ErrorBody, HttpError};
 use crate::http::extract::{Json, Path, Query};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use metria::Registration;
+use metria_core::ErrorKind;
 use metria_core::ModelStage;
 use metria_store::{GateDecision, ModelVersion, RegisteredModel};
-use metria_tracking::{GatePolicy, ModelDetails, VersionComparison};
+use metria_tracking::{GatePolicy, Lineage, ModelDetails, VersionsComparison};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -43,12 +45,14 @@ pub(super) struct NewStage {
     user_id: Option<String>,
 }
 
-/// Who acts.
+/// Who rolls back, and where.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Actor {
+pub(super) struct Rollback {
     /// Who.
     user_id: Option<String>,
+    /// `Production` (default) or `Staging`.
+    stage: Option<ModelStage>,
 }
 
 /// What the gate asks; left out, a greater `roc_auc` than the version in Production.
@@ -90,15 +94,38 @@ pub(super) struct VersionChange {
     description: Option<String>,
 }
 
-/// Two versions.
+/// Which versions are compared.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct TwoVersions {
-    /// The one.
-    version1: u32,
-    /// The other.
-    version2: u32,
+pub(super) struct ComparedVersions {
+    /// 2 to 100 versions, separated by commas.
+    versions: Option<String>,
+    /// The one of two versions; `versions` says it for any number.
+    version1: Option<u32>,
+    /// The other of two versions.
+    version2: Option<u32>,
+}
+
+impl ComparedVersions {
+    fn numbers(&self) -> Result<Vec<u32>, HttpError> {
+        let refused = |got: String| {
+            let what = format!("versions must name 2 to {MOST_COMPARED} versions, separated by commas; got {got}");
+            HttpError::new(ErrorKind::InvalidInput, what)
+        };
+        let numbers = match (&self.versions, self.version1, self.version2) {
+            (Some(text), None, None) => {
+                let numbers = text.split(',').map(|number| number.trim().parse());
+                numbers.collect::<Result<Vec<u32>, _>>().map_err(|_| refused(format!("`{text}`")))?
+            }
+            (None, Some(one), Some(other)) => vec![one, other],
+            _ => return Err(refused("another set of parameters".to_owned())),
+        };
+        match numbers.len() {
+            2..=MOST_COMPARED => Ok(numbers),
+            got => Err(refused(got.to_string())),
+        }
+    }
 }
 
 /// All registered models, by name.
@@ -156,29 +183,42 @@ pub(super) async fn register(
     Ok((StatusCode::CREATED, axum::Json(state.workspace.register_model(&registration).await?)))
 }
 
-/// Params and metrics of two versions side by side.
+/// Params, metrics and signatures of any number of versions side by side, the rows that differ first.
 #[utoipa::path(get, path = "/models/{name}/compare", tag = "models", operation_id = "compare_model_versions",
-    params(("name" = String, Path), TwoVersions),
-    responses((status = 200, body = VersionComparison), (status = "4XX", body = ErrorBody)))]
+    params(("name" = String, Path), ComparedVersions),
+    responses((status = 200, body = VersionsComparison), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn compare(
     State(state): State<AppState>,
     Path(name): Path<String>,
-    Query(query): Query<TwoVersions>,
-) -> Result<axum::Json<VersionComparison>, HttpError> {
-    Ok(axum::Json(state.tracking().compare_versions(&name, query.version1, query.version2).await?))
+    Query(query): Query<ComparedVersions>,
+) -> Result<axum::Json<VersionsComparison>, HttpError> {
+    Ok(axum::Json(state.workspace.compare_versions(&name, &query.numbers()?).await?))
 }
 
-/// Puts the version that was in Production before back there.
+/// Where a version comes from, as a graph: the data that its run read, the run, the runs it is part of, the version that
+/// it is a copy of.
+#[utoipa::path(get, path = "/models/{name}/versions/{version}/lineage", tag = "models", operation_id = "get_lineage",
+    params(("name" = String, Path), ("version" = u32, Path)),
+    responses((status = 200, body = Lineage), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn lineage(
+    State(state): State<AppState>,
+    Path((name, version)): Path<(String, u32)>,
+) -> Result<axum::Json<Lineage>, HttpError> {
+    Ok(axum::Json(state.tracking().lineage(&name, version).await?))
+}
+
+/// Puts the version that was in Production, or another stage, before back there; recorded as a move between stages.
 #[utoipa::path(post, path = "/models/{name}/rollback", tag = "models", operation_id = "roll_back_model", params(("name" = String, Path)),
-    request_body = Actor,
+    request_body = Rollback,
     responses((status = 200, body = ModelVersion), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn rollback(
     State(state): State<AppState>,
     Path(name): Path<String>,
-    Json(actor): Json<Actor>,
+    Json(back): Json<Rollback>,
 ) -> Result<axum::Json<ModelVersion>, HttpError> {
-    let user = actor.user_id.as_deref().unwrap_or(NOBODY);
-    Ok(axum::Json(state.tracking().rollback(&name, user).await?))
+    let user = back.user_id.as_deref().unwrap_or(NOBODY);
+    let stage = back.stage.unwrap_or(ModelStage::Production);
+    Ok(axum::Json(state.tracking().rollback_in(&name, stage, user).await?))
 }
 
 /// One version.

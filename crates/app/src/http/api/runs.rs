@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use metria_core::ErrorKind;
 use metria_store::{Lifecycle, LogBatch, Metric, Page, Run, RunStatus, Tag};
-use metria_tracking::{CreateRun, RunComparison, SearchRuns};
+use metria_tracking::{CreateRun, GroupRuns, RunComparison, RunGroups, SearchRuns};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -23,7 +23,8 @@ pub(super) struct RunSearch {
     /// Experiment ids, separated by commas; all when left out.
     #[serde(default)]
     experiment_ids: String,
-    /// MLflow's filter language, such as `metrics.accuracy > 0.8 AND params.model = 'forest'`.
+    /// MLflow's filter language and more, such as `metrics.accuracy > 0.8 AND NOT (params.model = 'forest' OR
+    /// min(metrics.loss) > 1)`.
     #[serde(default)]
     filter: String,
     /// Such as `metrics.accuracy DESC, start_time ASC`; the newest first when left out.
@@ -96,6 +97,46 @@ pub(super) async fn search(
         page.items.iter_mut().for_each(|run| wanted.keep(run));
     }
     Ok(axum::Json(page))
+}
+
+/// The parts between commas.
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Which runs are grouped, and by what.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Grouping {
+    /// Experiment ids, separated by commas; all when left out.
+    #[serde(default)]
+    experiment_ids: String,
+    /// Only runs that fulfil this filter.
+    #[serde(default)]
+    filter: String,
+    /// What runs of a group have in common: `params.depth`, `tags.team`, `status` …
+    by: String,
+    /// Names of up to 100 metrics, separated by commas.
+    #[serde(default)]
+    metrics: String,
+}
+
+/// Runs grouped by what they have in common: count, mean, standard deviation and 95 % confidence interval (Student's t)
+/// of metrics. Only finite values count; runs without the value are a group of their own, the last.
+#[utoipa::path(get, path = "/runs/group", tag = "runs", operation_id = "group_runs", params(Grouping),
+    responses((status = 200, body = RunGroups), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn group(
+    State(state): State<AppState>,
+    Query(query): Query<Grouping>,
+) -> Result<axum::Json<RunGroups>, HttpError> {
+    let group = GroupRuns {
+        experiment_ids: list(&query.experiment_ids),
+        filter: query.filter,
+        by: query.by,
+        metrics: list(&query.metrics),
+    };
+    Ok(axum::Json(state.tracking().group_runs(&group).await?))
 }
 
 /// A new run.
