@@ -178,7 +178,7 @@ impl Workspace {
             if experiment.last_update_time_ms >= collection.before_ms {
                 continue;
             }
-            let id = experiment.experiment_id;
+            let id = experiment.experiment_id.clone();
             let known: BTreeSet<String> = collected.runs.iter().map(|run| run.id.clone()).collect();
             let mut empty = true;
             let mut search = SearchRuns {
@@ -202,6 +202,11 @@ impl Workspace {
                 collected.kept.push(Kept { id, reason });
                 continue;
             }
+            let below = format!("{}/", experiment.artifact_location);
+            if collection.dry_run && registered.iter().any(|text| text.starts_with(&below)) {
+                collected.kept.push(Kept { id, reason: "a model version comes from it".to_owned() });
+                continue;
+            }
             if !collection.dry_run {
                 match self.store().delete_experiment_for_good(&id).await {
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -211,6 +216,20 @@ impl Workspace {
                     }
                     done => done?,
                 }
+            }
+            let folder = self.artifact_path(&experiment.artifact_location).ok();
+            // A location of several experiments, which somebody chose, is nobody's alone.
+            if let Some(folder) = folder.filter(|path| *path == id) {
+                let mut usage = self.artifacts.usage(folder).await?;
+                if collection.dry_run {
+                    for run in collected.runs.iter().filter(|run| run.experiment_id == id) {
+                        usage.files = usage.files.saturating_sub(run.files);
+                        usage.size_bytes = usage.size_bytes.saturating_sub(run.size_bytes);
+                    }
+                } else {
+                    self.artifacts.delete_all(folder).await?;
+                }
+                collected.add(usage);
             }
             collected.experiments.push(id);
         }

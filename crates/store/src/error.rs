@@ -115,6 +115,14 @@ impl Error {
         Self::Conflict(format!("the experiment {experiment_id} has runs; it can be removed for good once they are"))
     }
 
+    /// An experiment whose files a model version needs.
+    #[must_use]
+    pub fn experiment_in_registry(experiment_id: &str, name: &str, version: u32) -> Self {
+        Self::Conflict(format!(
+            "version {version} of {name} comes from the experiment {experiment_id}, which therefore stays"
+        ))
+    }
+
     /// A version that cannot be deleted in its stage.
     #[must_use]
     pub fn version_in_use(name: &str, version: u32) -> Self {

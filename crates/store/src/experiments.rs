@@ -61,7 +61,9 @@ pub trait ExperimentStore: Send + Sync {
     /// Runs keep their own lifecycle.
     async fn set_experiment_lifecycle(&self, experiment_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()>;
 
-    /// Removes an experiment; nothing brings it back. `Conflict` while it is not deleted or has runs, deleted or not.
+    /// Removes an experiment with its traces and logged models; nothing brings it back. `Conflict` while it is not
+    /// deleted or has runs, deleted or not, and while a model version comes from it: one of its logged models, or where
+    /// it is kept.
     async fn delete_experiment_for_good(&self, experiment_id: &str) -> Result<()>;
 
     /// Writes or replaces one tag, whether the experiment is deleted or not.

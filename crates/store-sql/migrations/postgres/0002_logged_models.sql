@@ -34,7 +34,7 @@ CREATE TABLE logged_model_tags (
 CREATE TABLE logged_model_metrics (
     metric_id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     model_id TEXT COLLATE "C" NOT NULL REFERENCES logged_models,
-    run_id TEXT COLLATE "C" NOT NULL REFERENCES runs,
+    run_id TEXT COLLATE "C" NOT NULL,
     key TEXT COLLATE "C" NOT NULL,
     value DOUBLE PRECISION,
     timestamp_ms BIGINT NOT NULL,

@@ -34,7 +34,7 @@ CREATE TABLE logged_model_tags (
 CREATE TABLE logged_model_metrics (
     metric_id INTEGER PRIMARY KEY,
     model_id TEXT NOT NULL REFERENCES logged_models,
-    run_id TEXT NOT NULL REFERENCES runs,
+    run_id TEXT NOT NULL,
     key TEXT NOT NULL,
     value REAL,
     timestamp_ms INTEGER NOT NULL,

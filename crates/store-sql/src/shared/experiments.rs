@@ -142,6 +142,12 @@ async fn set_lifecycle(connection: &mut Connection, experiment_id: &str, to: Lif
     there.map(|_| ()).ok_or_else(|| not_found(experiment_id))
 }
 
+/// What belongs to the traces and logged models of an experiment: the column and table of its owners, and its tables.
+const PARTS: [(&str, &str, &[&str]); 2] = [
+    ("trace_id", "traces", &["spans", "trace_tags", "trace_metadata", "assessments", "trace_links"]),
+    ("model_id", "logged_models", &["logged_model_params", "logged_model_tags", "logged_model_metrics", "run_models"]),
+];
+
 async fn delete_for_good(connection: &mut Connection, experiment_id: &str) -> Result<()> {
     // Takes the row for this transaction, so that no run is added meanwhile.
     let stored: Option<String> =
@@ -161,7 +167,27 @@ async fn delete_for_good(connection: &mut Connection, experiment_id: &str) -> Re
     if run.is_some() {
         return Err(Error::experiment_with_runs(experiment_id));
     }
-    for table in ["experiment_tags", "experiments"] {
+    let version: Option<(String, i64)> = sqlx::query_as(
+        "SELECT v.name, v.version FROM model_versions v JOIN experiments e ON e.experiment_id = $1
+         WHERE v.model_id IN (SELECT model_id FROM logged_models WHERE experiment_id = $1)
+         OR substr(v.storage_location, 1, length(e.artifact_location) + 1) = e.artifact_location || '/'
+         ORDER BY v.name, v.version LIMIT 1",
+    )
+    .bind(experiment_id)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(backend)?;
+    if let Some((name, version)) = version {
+        return Err(Error::experiment_in_registry(experiment_id, &name, super::models::number(version)?));
+    }
+    for (owner, owners, tables) in PARTS {
+        for table in tables {
+            let sql =
+                format!("DELETE FROM {table} WHERE {owner} IN (SELECT {owner} FROM {owners} WHERE experiment_id = $1)");
+            sqlx::query(AssertSqlSafe(sql)).bind(experiment_id).execute(&mut *connection).await.map_err(backend)?;
+        }
+    }
+    for table in ["traces", "logged_models", "experiment_tags", "experiments"] {
         let sql = AssertSqlSafe(format!("DELETE FROM {table} WHERE experiment_id = $1"));
         sqlx::query(sql).bind(experiment_id).execute(&mut *connection).await.map_err(backend)?;
     }

@@ -263,8 +263,8 @@ async fn delete_tag(connection: &mut Connection, run_id: &str, key: &str) -> Res
     if deleted.rows_affected() == 0 { Err(Error::NotFound { kind: "tag", id: key.to_owned() }) } else { Ok(()) }
 }
 
-/// What belongs to a run, the run last.
-const TABLES: [&str; 6] = ["params", "run_tags", "latest_metrics", "metrics", "run_inputs", "runs"];
+/// What belongs to a run, the run last. What it measured of logged models is theirs.
+const TABLES: [&str; 7] = ["params", "run_tags", "latest_metrics", "metrics", "run_inputs", "run_models", "runs"];
 
 async fn delete_for_good(connection: &mut Connection, run_id: &str) -> Result<()> {
     let (experiment_id, stored) = lock_run(connection, run_id).await?.ok_or_else(|| not_found(run_id))?;

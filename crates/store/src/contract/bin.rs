@@ -1,9 +1,11 @@
 //! Promises about the bin: what was deleted, since when, and what removes it for good.
 
+use super::logged_models::{measured, measurements, model as logged, model_id, with_models};
+use super::traces::{trace_id, with_traces};
 use super::{
     experiment, input, metric, metrics_of, ok, param, query, refused, run_id, run_info, tag, version, with_runs,
 };
-use crate::{Lifecycle, LogBatch, ModelVersion, Store};
+use crate::{Lifecycle, LogBatch, ModelOutput, ModelVersion, Store};
 use metria_core::ErrorKind;
 
 async fn deleted(store: &dyn Store, before_ms: i64) -> Vec<String> {
@@ -38,6 +40,7 @@ pub async fn runs_are_removed_for_good(store: &dyn Store) {
         params: vec![param("p", "1")],
         tags: vec![tag("t", "1")],
         inputs: vec![input("d", "1", None)],
+        ..LogBatch::default()
     };
     for number in 0..2 {
         ok(store.log_batch(&run_id(number), batch()).await);
@@ -99,4 +102,38 @@ pub async fn experiments_are_removed_for_good(store: &dyn Store) {
     ok(store.create_experiment(experiment("2", "one")).await);
     ok(store.create_experiment(experiment("1", "another")).await);
     assert_eq!(ok(store.get_experiment("1").await).tags, []);
+}
+
+/// A run that is removed leaves its logged models with what it measured of them.
+pub async fn logged_models_outlive_their_run(store: &dyn Store) {
+    with_models(store, 1).await;
+    let output = ModelOutput { model_id: model_id(0), step: 0 };
+    let batch = LogBatch { model_outputs: vec![output], ..measurements(vec![measured(0, "m", 1.0, 0, "")]) };
+    ok(store.log_batch(&run_id(0), batch).await);
+    let before = ok(store.get_logged_model(&model_id(0)).await);
+    ok(store.set_run_lifecycle(&run_id(0), Lifecycle::Deleted, 10).await);
+    ok(store.delete_run_for_good(&run_id(0)).await);
+    assert_eq!(ok(store.get_logged_model(&model_id(0)).await), before);
+}
+
+/// Traces and logged models go with their experiment; not when a version comes from one of them or is kept below it.
+pub async fn experiments_take_their_traces_and_models(store: &dyn Store) {
+    with_traces(store, 2).await;
+    for number in 0..2 {
+        ok(store.create_logged_model(logged(number)).await);
+    }
+    let location = ok(store.get_experiment("1").await).artifact_location;
+    ok(store.create_model(super::model("m")).await);
+    ok(store.create_version(ModelVersion { model_id: Some(model_id(1)), ..version("m") }).await);
+    ok(store.create_version(ModelVersion { storage_location: format!("{location}/x"), ..version("m") }).await);
+    ok(store.create_version(ModelVersion { storage_location: format!("{location}x/y"), ..version("m") }).await);
+    ok(store.set_experiment_lifecycle("1", Lifecycle::Deleted, 10).await);
+    for number in 1..3 {
+        let error = refused(store.delete_experiment_for_good("1").await, ErrorKind::Conflict).to_string();
+        assert!(error.contains(&format!("version {number} of m")), "{error}");
+        ok(store.delete_version("m", number, 20).await);
+    }
+    ok(store.delete_experiment_for_good("1").await);
+    refused(store.get_logged_model(&model_id(0)).await, ErrorKind::NotFound);
+    assert_eq!(ok(store.get_traces(&[trace_id(0), trace_id(1)]).await), []);
 }

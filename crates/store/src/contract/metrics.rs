@@ -195,7 +195,7 @@ pub async fn keys_of_an_experiment(store: &dyn Store) {
         let params = keys.iter().map(|key| pair(key)).map(|(key, value)| Param { key, value }).collect();
         let tags = keys[..1].iter().map(|key| pair(key)).map(|(key, value)| Tag { key, value }).collect();
         let metrics = keys.iter().map(|key| metric(key, f64::NAN, 0)).collect();
-        ok(store.log_batch(&run_id(number), LogBatch { metrics, params, tags, inputs: Vec::new() }).await);
+        ok(store.log_batch(&run_id(number), LogBatch { metrics, params, tags, ..LogBatch::default() }).await);
     }
     let experiment_id = ok(store.get_run(&run_id(0)).await).info.experiment_id;
     let found = ok(store.run_keys(&experiment_id, 100).await);

@@ -58,6 +58,7 @@ macro_rules! contract_tests {
         );
         $crate::contract_tests!(@entity $open, bin:
             the_bin_is_listed, runs_are_removed_for_good, runs_of_versions_stay, experiments_are_removed_for_good,
+            logged_models_outlive_their_run, experiments_take_their_traces_and_models,
         );
         $crate::contract_tests!(@entity $open, runs:
             what_is_written_is_read, an_id_is_taken_once, experiments_must_be_there_and_active,

@@ -3,6 +3,7 @@
 use super::{MemoryStore, Records, delete_tag, set_tag};
 use crate::error::{Error, Result};
 use crate::experiments::{Experiment, ExperimentStore, Lifecycle};
+use crate::models::ModelVersion;
 use crate::runs::Tag;
 use crate::text::{check_tags, check_texts};
 
@@ -92,6 +93,19 @@ impl ExperimentStore for MemoryStore {
             if records.runs.values().any(|run| run.info.experiment_id == experiment_id) {
                 return Err(Error::experiment_with_runs(experiment_id));
             }
+            let below = format!("{}/", records.experiment(experiment_id)?.artifact_location);
+            let is_of_model = |version: &ModelVersion| {
+                let model = version.model_id.as_ref().and_then(|model_id| records.logged_models.get(model_id));
+                model.is_some_and(|model| model.experiment_id == experiment_id)
+            };
+            let mut versions = records.models.values().flat_map(|model| model.versions.values());
+            if let Some(version) =
+                versions.find(|version| is_of_model(version) || version.storage_location.starts_with(&below))
+            {
+                return Err(Error::experiment_in_registry(experiment_id, &version.name, version.version));
+            }
+            records.traces.retain(|_, trace| trace.info.experiment_id != experiment_id);
+            records.logged_models.retain(|_, model| model.experiment_id != experiment_id);
             records.experiments.remove(experiment_id);
             Ok(())
         })

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A trace with everything that belongs to it.
 #[derive(Debug, Default)]
 pub(super) struct StoredTrace {
-    info: TraceInfo,
+    pub(super) info: TraceInfo,
     spans: BTreeMap<String, Span>,
     assessments: BTreeMap<String, Assessment>,
     runs: BTreeSet<String>,
