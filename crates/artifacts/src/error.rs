@@ -30,6 +30,11 @@ pub enum Error {
     /// The root is of a kind that is not supported.
     #[error("the artifact root must be a folder, a `file:` URL or s3://BUCKET/PREFIX; got `{0}`")]
     Root(String),
+    /// The environment has no key to the bucket.
+    #[error(
+        "there is no key to the bucket of `{0}`: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_METADATA_ENDPOINT for the role of this machine"
+    )]
+    NoKey(String),
     /// The environment does not say how to reach the bucket.
     #[error("cannot use the bucket of `{root}` with the AWS_* variables of the environment: {source}")]
     Bucket {
@@ -108,9 +113,12 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Path(error) => error.kind(),
-            Self::Broken { .. } | Self::Reserved(_) | Self::Link(_) | Self::Parts(_) | Self::Bucket { .. } => {
-                ErrorKind::InvalidInput
-            }
+            Self::Broken { .. }
+            | Self::Reserved(_)
+            | Self::Link(_)
+            | Self::Parts(_)
+            | Self::NoKey(_)
+            | Self::Bucket { .. } => ErrorKind::InvalidInput,
             Self::NotFound(_) | Self::NoModel(_) | Self::NoUpload(_) => ErrorKind::NotFound,
             Self::Root(_) | Self::Flavor { .. } | Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Storage { source, .. } => storage_kind(source),
@@ -122,14 +130,37 @@ impl Kinded for Error {
     }
 }
 
-/// The meaning of a storage error: the operating system's own word where there is one, whether a server was reached
-/// where it is far away. What that server says about our keys is no client's fault.
+impl Error {
+    /// A failure of the storage. What the operating system says is told without the place of the root, which is nobody's
+    /// business.
+    pub(crate) fn storage(action: &'static str, path: &str, source: object_store::Error) -> Self {
+        let path = path.to_owned();
+        match system_error(&source) {
+            Some(source) => Self::File { action, path, source },
+            None => Self::Storage { action, path, source },
+        }
+    }
+}
+
+/// The operating system's own error behind that of a folder.
+fn system_error(error: &object_store::Error) -> Option<std::io::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<HttpError>() {
+            return None;
+        }
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return Some(io.raw_os_error().map_or_else(|| io.kind().into(), std::io::Error::from_raw_os_error));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// The meaning of a storage error: whether a server was reached where it is far away. What that server says about our keys is no client's fault.
 fn storage_kind(error: &object_store::Error) -> ErrorKind {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return metria_core::error::io_kind(io);
-        }
         if let Some(http) = error.downcast_ref::<HttpError>() {
             return match http.kind() {
                 HttpErrorKind::Decode => ErrorKind::Internal,

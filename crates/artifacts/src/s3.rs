@@ -33,6 +33,19 @@ impl S3 {
     pub(crate) fn open(root: &str, bucket: &str) -> Result<Self> {
         let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
         let told = |key| builder.get_config_value(&key);
+        let keys = [
+            AmazonS3ConfigKey::AccessKeyId,
+            AmazonS3ConfigKey::WebIdentityTokenFile,
+            AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
+            AmazonS3ConfigKey::ContainerCredentialsFullUri,
+            AmazonS3ConfigKey::MetadataEndpoint,
+        ];
+        // The client would ask the network for the role of this machine, which most have not.
+        if told(AmazonS3ConfigKey::SkipSignature).as_deref() != Some("true")
+            && !keys.into_iter().any(|key| told(key).is_some())
+        {
+            return Err(Error::NoKey(root.to_owned()));
+        }
         let endpoint = told(AmazonS3ConfigKey::S3Endpoint).or_else(|| told(AmazonS3ConfigKey::Endpoint));
         let plain = endpoint.is_some_and(|url| url.starts_with("http://"));
         let region = told(AmazonS3ConfigKey::Region).unwrap_or_else(|| REGION.to_owned());

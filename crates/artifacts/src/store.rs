@@ -150,13 +150,19 @@ impl ArtifactStore {
         let path = path.to_owned();
         move |source| match source {
             object_store::Error::NotFound { .. } => Error::NotFound(path),
-            source => Error::Storage { action: "read", path, source },
+            source => match Error::storage("read", &path, source) {
+                // Nothing is below a file.
+                Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotADirectory => {
+                    Error::NotFound(path)
+                }
+                error => error,
+            },
         }
     }
 
     pub(crate) fn failed(action: &'static str, path: &str) -> impl FnOnce(object_store::Error) -> Error {
         let path = path.to_owned();
-        move |source| Error::Storage { action, path, source }
+        move |source| Error::storage(action, &path, source)
     }
 
     /// Reads a file whole.

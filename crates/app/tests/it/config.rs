@@ -102,8 +102,10 @@ fn homes_that_cannot_be() {
     let output = with_env(&home, &[("METRIA_ARTIFACTS_ROOT", "artifacts")], &["runs", "list"]);
     assert_eq!(output.status.code(), Some(1));
     says(&stderr(&output), &["cannot make the artifact folder", "artifacts"]);
+    let output = with_env(&home, &[("METRIA_ARTIFACTS_ROOT", "gs://bucket/x")], &["runs", "list"]);
+    says(&stderr(&output), &["must be a folder", "gs://bucket/x"]);
     let output = with_env(&home, &[("METRIA_ARTIFACTS_ROOT", "s3://bucket/x")], &["runs", "list"]);
-    says(&stderr(&output), &["must be a folder", "s3://bucket/x"]);
+    says(&stderr(&output), &["no key to the bucket of `s3://bucket/x`", "AWS_ACCESS_KEY_ID"]);
     let output = with_env(&home, &[("METRIA_STORE_URL", "mysql://x")], &["runs", "list"]);
     says(&stderr(&output), &["sqlite:PATH", "mysql://x"]);
 }

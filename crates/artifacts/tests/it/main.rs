@@ -102,3 +102,23 @@ async fn damage_and_other_tools_are_named() {
     store.put("broken/MLmodel", b"[1, 2").await.expect("written");
     assert_eq!(ModelPackage::read(&store, "broken").await.unwrap_err().kind(), ErrorKind::DataLoss);
 }
+
+#[tokio::test]
+async fn errors_do_not_tell_where_the_root_is() {
+    let (folder, store) = store();
+    store.put("file", b"x").await.expect("written");
+    store.put("folder/file", b"x").await.expect("written");
+    let name = "x".repeat(300);
+    for (refused, kind) in [
+        (store.get("file/below").await.map(|_| ()), ErrorKind::NotFound),
+        (store.put("file/below", b"x").await, ErrorKind::Conflict),
+        (store.put("folder", b"x").await, ErrorKind::Conflict),
+        (store.delete("folder").await, ErrorKind::Conflict),
+        (store.put(&name, b"x").await, ErrorKind::InvalidInput),
+        (store.get(&name).await.map(|_| ()), ErrorKind::InvalidInput),
+    ] {
+        let error = refused.expect_err("it cannot be");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(!error.to_string().contains(&folder.path().display().to_string()), "{error}");
+    }
+}
