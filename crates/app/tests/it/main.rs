@@ -19,4 +19,5 @@ mod runs;
 mod shutdown;
 mod slow_clients;
 mod support;
+mod tracking;
 mod train;
