@@ -138,7 +138,11 @@ pub async fn check(source: &dyn Source, here: &dyn Mirror, copied: &Copied, prob
         loop {
             let (runs, next) = source.runs(&experiment, page).await?;
             for run in runs {
-                let found = here.run(mine, &run.run.info.run_id).await?;
+                let found = match here.run(mine, &run.run.info.run_id).await {
+                    // The id is another's here; the copy has told it.
+                    Err(error) if error.is_of_one_record() => None,
+                    found => found?,
+                };
                 checker.run(source, here, (&experiment, mine), &run, found.as_ref()).await?;
             }
             page = next;

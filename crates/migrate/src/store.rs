@@ -353,6 +353,11 @@ impl Target for StoreSide {
         }
         for (alias, version) in &model.model.aliases {
             self.store.set_alias(name, alias, *version, model.model.last_update_time_ms).await?;
+            // The alias counts as a change of the version; the time of its last one is written again.
+            if let Some(version) = model.versions.iter().find(|found| found.version == *version) {
+                let (number, time_ms) = (version.version, version.last_update_time_ms);
+                self.store.describe_version(name, number, &version.description, time_ms).await?;
+            }
         }
         self.store.describe_model(name, &model.model.description, model.model.last_update_time_ms).await?;
         Ok(())

@@ -28,4 +28,5 @@ mod shutdown;
 mod slow_clients;
 mod support;
 mod traces;
+mod tracking;
 mod train;

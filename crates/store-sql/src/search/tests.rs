@@ -63,6 +63,7 @@ async fn pages_of_logged_models_walk_indexes() {
                 Value::Text(text) => explain.bind(text),
                 Value::Number(number) => explain.bind(number),
                 Value::Integer(integer) => explain.bind(integer),
+                Value::Maybe(text) => explain.bind(text),
             };
         }
         let rows = explain.fetch_all(&mut connection).await.unwrap();
