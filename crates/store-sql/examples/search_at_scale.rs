@@ -82,7 +82,7 @@ async fn write(store: &dyn Store, run: usize, runs: usize) -> Result<()> {
         ],
         params: vec![param("depth", run % 7), param("seed", run)],
         tags: vec![Tag { key: "team".to_owned(), value: (run % 10).to_string() }],
-        inputs: Vec::new(),
+        ..LogBatch::default()
     };
     store.log_batch(&run_id, batch).await
 }

@@ -103,6 +103,7 @@ impl Records {
                 description: format!("version {number}"),
                 stage: ModelStage::None,
                 source: format!("runs:/{RUN}/model"),
+                model_id: None,
                 run_id: Some(RUN.to_owned()),
                 storage_location: format!("{}/7/{RUN}/artifacts/model", self.artifacts.root_uri()),
                 user_id: "ada".to_owned(),
