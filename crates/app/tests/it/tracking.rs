@@ -240,7 +240,7 @@ fn a_command_is_run_as_a_run() {
 #[test]
 fn a_killed_exec_is_brought_to_its_end_by_a_sync() {
     let home = Home::new();
-    let mut command = home.command(&["runs", "exec", "--", "sh", "-c", "echo begun; exec sleep 600"]);
+    let mut command = home.command(&["runs", "exec", "--", "sh", "-c", "echo begun; exec sleep 20"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let runs = || home.json(&["runs", "list"]);
     wait_until("the run", || runs().as_array().is_some_and(|runs| !runs.is_empty()));
