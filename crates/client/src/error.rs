@@ -1,5 +1,6 @@
 //! Errors of a client, by meaning.
 
+use metria_core::names::NameError;
 use metria_core::{ErrorKind, Kinded};
 use std::path::Path;
 
@@ -49,6 +50,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A name or path that is refused.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// A value that can never be logged.
     #[error("{0}")]
     Invalid(String),
@@ -98,7 +102,7 @@ impl Kinded for Error {
         match self {
             Self::Refused { kind, .. } => *kind,
             Self::Away(_) => ErrorKind::Unavailable,
-            Self::Address(_) | Self::Invalid(_) => ErrorKind::InvalidInput,
+            Self::Address(_) | Self::Name(_) | Self::Invalid(_) => ErrorKind::InvalidInput,
             Self::Full { .. } => ErrorKind::StorageFull,
             Self::Damaged { .. } => ErrorKind::DataLoss,
             Self::Finished(_) => ErrorKind::Conflict,

@@ -6,7 +6,7 @@ use crate::sink::{NewRun, SinkMaker};
 use crate::spool::{Event, Spool, Writer};
 use crate::worker::{self, Shared};
 use metria_core::ids;
-use metria_core::names::{NameError, check_artifact_path, check_display_name, check_key};
+use metria_core::names::{check_artifact_path, check_display_name, check_key};
 use metria_core::time::now_ms;
 use metria_store::{LogBatch, RunStatus};
 use std::io::Read;
@@ -87,9 +87,9 @@ impl Recorder {
     /// When a name or tag is refused or the spool cannot be written.
     pub fn start(run: NewRun, options: RecorderOptions, make_sink: SinkMaker) -> Result<Self> {
         check_run_id(&run.run_id)?;
-        check_display_name("experiment name", &run.experiment).map_err(invalid)?;
+        check_display_name("experiment name", &run.experiment)?;
         if let Some(name) = &run.run_name {
-            check_display_name("run name", name).map_err(invalid)?;
+            check_display_name("run name", name)?;
         }
         check_batch(&LogBatch { tags: run.tags.clone(), ..LogBatch::default() })?;
         if run.tags.len() > MOST_TAGS {
@@ -173,7 +173,7 @@ impl Recorder {
     }
 
     fn put(&self, reader: &mut impl Read, source: &Path, path: &str) -> Result<(String, u64)> {
-        let path = check_artifact_path(path).map_err(invalid)?;
+        let path = check_artifact_path(path)?;
         if path.is_empty() {
             return Err(Error::Invalid("an artifact needs a path below the run's artifacts; got none".to_owned()));
         }
@@ -296,10 +296,6 @@ impl Handle {
     }
 }
 
-fn invalid(error: NameError) -> Error {
-    Error::Invalid(error.to_string())
-}
-
 fn check_run_id(run_id: &str) -> Result<()> {
     if ids::is_id(run_id) {
         return Ok(());
@@ -310,12 +306,12 @@ fn check_run_id(run_id: &str) -> Result<()> {
 /// What the server would refuse is refused here, where somebody still looks.
 fn check_batch(batch: &LogBatch) -> Result<()> {
     for metric in &batch.metrics {
-        check_key("metric key", &metric.key).map_err(invalid)?;
+        check_key("metric key", &metric.key)?;
     }
     let texts = batch.params.iter().map(|param| ("param", &param.key, &param.value, PARAM_LENGTH));
     let texts = texts.chain(batch.tags.iter().map(|tag| ("tag", &tag.key, &tag.value, TAG_LENGTH)));
     for (what, key, value, most) in texts {
-        check_key(if what == "tag" { "tag key" } else { "param key" }, key).map_err(invalid)?;
+        check_key(if what == "tag" { "tag key" } else { "param key" }, key)?;
         let got = value.chars().count();
         if got > most || value.contains('\0') {
             return Err(Error::Invalid(format!(

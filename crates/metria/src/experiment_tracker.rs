@@ -116,7 +116,7 @@ impl ExperimentTracker {
     /// # Errors
     /// When a name or the tracking URI is refused.
     pub fn with(project_name: &str, entity: Option<&str>, mut options: TrackerOptions) -> Result<Self> {
-        check_display_name("project name", project_name).map_err(refused)?;
+        check_display_name("project name", project_name).map_err(metria_client::Error::Name)?;
         let target = TrackingTarget::parse(&options.tracking_uri, options.home.as_deref())?;
         options.recorder.spool = options.spool.clone().unwrap_or_else(|| target.default_spool());
         Ok(Self {
@@ -327,7 +327,7 @@ impl ExperimentTracker {
         y_score: Option<&[f64]>,
         model_name: &str,
     ) -> Result<ModelPerformance> {
-        check_artifact_path(model_name).map_err(refused)?;
+        check_artifact_path(model_name).map_err(metria_client::Error::Name)?;
         if model_name.is_empty() || model_name.contains('/') {
             return Err(Error::Invalid(format!("a model's name is one word without `/`; got `{model_name}`")));
         }
@@ -428,10 +428,6 @@ impl ExperimentTracker {
 
 fn nothing_active() -> Error {
     Error::Invalid("no experiment is going on; start one first".to_owned())
-}
-
-fn refused(error: metria_core::names::NameError) -> Error {
-    Error::Invalid(error.to_string())
 }
 
 /// What the run was started from: uncommitted changes and the environment.

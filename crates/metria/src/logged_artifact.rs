@@ -54,7 +54,7 @@ impl LoggedArtifact {
         let mut sources = Vec::with_capacity(found.len());
         for (name, source) in found {
             let (sha256, size_bytes) = digest(&source)?;
-            whole.update(format!("{sha256} {}\n", name));
+            whole.update(format!("{sha256} {name}\n"));
             files.push(LoggedFile { path: name, size_bytes, sha256 });
             sources.push(source);
         }

@@ -81,15 +81,16 @@ impl TrackingTarget {
 /// A home as a place for runs.
 pub(crate) struct HomeSink(pub(crate) Workspace);
 
-fn told<E: Kinded>(error: E) -> metria_client::Error {
-    metria_client::Error::of_sink(&error)
+/// A result in the words of a sink.
+fn told<T>(result: std::result::Result<T, impl Kinded>) -> metria_client::Result<T> {
+    result.map_err(|error| metria_client::Error::of_sink(&error))
 }
 
 #[async_trait::async_trait]
 impl RunSink for HomeSink {
     async fn create_run(&self, run: &NewRun) -> metria_client::Result<()> {
         let tracking = &self.0.tracking;
-        let experiment = tracking.get_or_create_experiment(&run.experiment).await.map_err(told)?;
+        let experiment = told(tracking.get_or_create_experiment(&run.experiment).await)?;
         let new = CreateRun {
             experiment_id: experiment.experiment_id,
             run_name: run.run_name.clone(),
@@ -97,12 +98,12 @@ impl RunSink for HomeSink {
             tags: run.tags.clone(),
             start_time_ms: Some(run.start_time_ms),
         };
-        tracking.get_or_create_run(&run.run_id, new).await.map_err(told)?;
+        told(tracking.get_or_create_run(&run.run_id, new).await)?;
         Ok(())
     }
 
     async fn log(&self, run_id: &str, batch: &LogBatch) -> metria_client::Result<()> {
-        self.0.tracking.log_batch(run_id, batch.clone()).await.map_err(told)
+        told(self.0.tracking.log_batch(run_id, batch.clone()).await)
     }
 
     async fn put_artifact(&self, run_id: &str, path: &str, file: &Path, sha256: &str) -> metria_client::Result<()> {
@@ -111,11 +112,11 @@ impl RunSink for HomeSink {
             metria_client::Error::File { action: "open", path, source }
         })?;
         let pieces = Box::pin(file_pieces(opened));
-        self.0.put_run_artifact(run_id, path, pieces, Some(sha256)).await.map_err(told)
+        told(self.0.put_run_artifact(run_id, path, pieces, Some(sha256)).await)
     }
 
     async fn finish(&self, run_id: &str, status: RunStatus, end_time_ms: i64) -> metria_client::Result<()> {
-        self.0.tracking.update_run(run_id, Some(status), Some(end_time_ms), None).await.map_err(told)?;
+        told(self.0.tracking.update_run(run_id, Some(status), Some(end_time_ms), None).await)?;
         Ok(())
     }
 

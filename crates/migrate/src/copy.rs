@@ -128,10 +128,11 @@ impl Work<'_> {
         for key in metric_keys {
             let history = self.source.history(experiment, &run, &key).await?;
             let known = if is_new { Vec::new() } else { self.target.history(here, &mine, &key).await? };
-            if is_new || !same_points(&history, &known) {
-                if let Err(error) = self.target.put_history(here, &mine, &key, history).await {
-                    self.problem(&format!("metric `{key}` of run {run_id}"), error)?;
-                }
+            if !is_new && same_points(&history, &known) {
+                continue;
+            }
+            if let Err(error) = self.target.put_history(here, &mine, &key, history).await {
+                self.problem(&format!("metric `{key}` of run {run_id}"), error)?;
             }
         }
         let (from, to) = (Place::Run(experiment, &run), Place::Run(here, &mine));

@@ -47,11 +47,6 @@ impl StoreSide {
             .ok_or_else(|| Error::Record(format!("its artifacts are at `{uri}`, not below the artifact root `{root}`")))
     }
 
-    async fn source_run(&self, mut run: Run) -> SourceRun {
-        let metric_keys = std::mem::take(&mut run.metrics).into_iter().map(|metric| metric.key).collect();
-        SourceRun { run, metric_keys }
-    }
-
     async fn put_version(&self, version: &ModelVersion, stage_time_ms: i64) -> Result<()> {
         let new = ModelVersion {
             stage: metria_core::ModelStage::None,
@@ -94,6 +89,11 @@ impl StoreSide {
     }
 }
 
+fn source_run(mut run: Run) -> SourceRun {
+    let metric_keys = std::mem::take(&mut run.metrics).into_iter().map(|metric| metric.key).collect();
+    SourceRun { run, metric_keys }
+}
+
 #[async_trait::async_trait]
 impl Source for StoreSide {
     fn name(&self) -> String {
@@ -115,11 +115,7 @@ impl Source for StoreSide {
             ..RunQuery::default()
         };
         let found = self.store.search_runs(&query).await?;
-        let mut runs = Vec::with_capacity(found.items.len());
-        for run in found.items {
-            runs.push(self.source_run(run).await);
-        }
-        Ok((runs, found.next_page_token))
+        Ok((found.items.into_iter().map(source_run).collect(), found.next_page_token))
     }
 
     async fn history(&self, _: &Experiment, run: &Run, key: &str) -> Result<Vec<Metric>> {
@@ -179,7 +175,7 @@ impl Source for StoreSide {
 impl Mirror for StoreSide {
     async fn run(&self, experiment: &Experiment, run_id: &str) -> Result<Option<SourceRun>> {
         match self.store.get_run(run_id).await {
-            Ok(run) if run.info.experiment_id == experiment.experiment_id => Ok(Some(self.source_run(run).await)),
+            Ok(run) if run.info.experiment_id == experiment.experiment_id => Ok(Some(source_run(run))),
             Ok(run) => Err(Error::Record(format!(
                 "there is a run of that id in the experiment {} already; it is not touched",
                 run.info.experiment_id

@@ -150,20 +150,20 @@ fn a_training_that_is_killed_is_brought_to_its_end_by_a_sync() {
     let mut server = Some(server_at(&home, &address));
     for round in 0..6 {
         let mut child = training(&address, &spool);
-        let run = || -> Option<PathBuf> {
+        let left = || -> Option<PathBuf> {
             let entries = std::fs::read_dir(&spool).ok()?;
             let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
             paths.find(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
         };
         wait_until("a spool with events", || {
-            run().and_then(|run| run.join("events").metadata().ok()).is_some_and(|file| file.len() > 20_000)
+            left().and_then(|run| run.join("events").metadata().ok()).is_some_and(|file| file.len() > 20_000)
         });
         if round % 2 == 1 {
             // The server goes first: most is in the spool alone.
             server = None;
         }
         std::thread::sleep(Duration::from_micros(900 * round));
-        let alive = run().expect("the run has a spool");
+        let alive = left().expect("the run has a spool");
         let running: Value = {
             let server = server.get_or_insert_with(|| server_at(&home, &address));
             assert!(!server.address.is_empty());
@@ -184,7 +184,7 @@ fn a_training_that_is_killed_is_brought_to_its_end_by_a_sync() {
         let steps = steps(&home, &run_id);
         assert!(steps.len() > 100, "{} steps", steps.len());
         assert_eq!(steps, (0..steps.len() as i64).collect::<Vec<i64>>(), "without a gap, none twice");
-        assert!(run().is_none(), "the spool is gone");
+        assert!(left().is_none(), "the spool is gone");
     }
 }
 
@@ -240,7 +240,7 @@ fn a_command_is_run_as_a_run() {
 #[test]
 fn a_killed_exec_is_brought_to_its_end_by_a_sync() {
     let home = Home::new();
-    let mut command = home.command(&["runs", "exec", "--", "sh", "-c", "echo begun; exec sleep 600"]);
+    let mut command = home.command(&["runs", "exec", "--", "sh", "-c", "echo begun; exec sleep 20"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let runs = || home.json(&["runs", "list"]);
     wait_until("the run", || runs().as_array().is_some_and(|runs| !runs.is_empty()));

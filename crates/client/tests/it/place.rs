@@ -52,7 +52,7 @@ impl Place {
     }
 
     pub(crate) fn run(&self, run_id: &str) -> Kept {
-        self.runs.lock().unwrap().get(run_id).cloned().unwrap_or_else(|| panic!("no run {run_id}"))
+        self.runs.lock().unwrap().get(run_id).cloned().expect("the run is there")
     }
 
     pub(crate) fn n_runs(&self) -> usize {
