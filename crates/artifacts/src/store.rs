@@ -240,13 +240,19 @@ impl ArtifactStore {
     /// When the path is refused or the storage fails.
     pub async fn delete_all(&self, path: &str) -> Result<()> {
         let prefix = Self::path(path)?;
-        self.delete(path).await?;
         let mut inside = self.storage.list(Some(&prefix));
+        let mut is_folder = false;
         while let Some(found) = inside.next().await {
-            let location = found.map_err(Self::failed("list", path))?.location;
-            self.storage.delete(&location).await.map_err(Self::failed("delete", path))?;
+            is_folder = true;
+            match found {
+                Ok(meta) => self.delete_at(&meta.location, path).await?,
+                // Someone else removed it meanwhile.
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(Self::failed("list", path)(error)),
+            }
         }
-        Ok(())
+        // A folder is no file that could be removed.
+        if is_folder { Ok(()) } else { self.delete_at(&prefix, path).await }
     }
 
     /// Removes a file. It is no error when there is none.
@@ -254,7 +260,11 @@ impl ArtifactStore {
     /// # Errors
     /// When the path is refused or the storage fails.
     pub async fn delete(&self, path: &str) -> Result<()> {
-        match self.storage.delete(&Self::path(path)?).await.map_err(Self::failed("delete", path)) {
+        self.delete_at(&Self::path(path)?, path).await
+    }
+
+    async fn delete_at(&self, location: &StorePath, path: &str) -> Result<()> {
+        match self.storage.delete(location).await.map_err(Self::failed("delete", path)) {
             Ok(()) | Err(Error::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
