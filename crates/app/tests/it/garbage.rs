@@ -125,7 +125,7 @@ fn rules_say_which_runs_stay() {
     let expected = json!([&runs[4], &runs[2], &runs[1]]);
     assert_eq!(gc(&["--dry-run"])["binned"], expected);
     assert_eq!(gc(&["--dry-run", "--keep-younger", "1d"])["binned"], json!([]));
-    assert_eq!(gc(&["--dry-run", "--filter", "metrics.accuracy < 0.4"])["binned"], json!([]));
+    assert_eq!(gc(&["--dry-run", "--filter", "metrics.accuracy < 0.4"])["binned"], json!([&runs[1]]));
     let lifecycle = |id: &str| text(&server.get(&format!("/api/v1/runs/{id}")).ok()["lifecycle"]);
     assert_eq!(lifecycle(&runs[1]), "active");
     assert_eq!(gc(&[])["binned"], expected);

@@ -65,7 +65,8 @@ fn every_way_in_speaks_it() {
     assert_eq!((refused.status, &refused.json()["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")));
     says(&refused.body, &["at character 14", "AND, OR or the end"]);
     let deep = format!("{}metrics.a > 1{}", "(".repeat(10_000), ")".repeat(10_000));
-    says(&server.post("/api/2.0/mlflow/runs/search", json!({"filter": deep}).to_string()).body, &["at most 50 levels"]);
+    let body = json!({"experiment_ids": ["0"], "filter": deep});
+    says(&server.post("/api/2.0/mlflow/runs/search", body.to_string()).body, &["at most 50 levels"]);
 }
 
 #[test]

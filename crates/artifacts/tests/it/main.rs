@@ -32,6 +32,28 @@ async fn files_come_back_and_folders_are_listed() {
 }
 
 #[tokio::test]
+async fn folders_are_measured_and_go_whole() {
+    let (folder, store) = store();
+    for (path, bytes) in [("1/a/x/one", "1234"), ("1/a/two", "56"), ("1/ab/three", "7"), ("2/b/four", "8")] {
+        store.put(path, bytes.as_bytes()).await.expect("written");
+    }
+    let mut top = store.folders("").await.expect("listed");
+    top.sort();
+    assert_eq!(top, ["1", "2"]);
+    let usage = store.usage("1/a").await.expect("measured");
+    assert_eq!((usage.files, usage.size_bytes), (2, 6));
+    assert!(usage.newest_ms.is_some_and(|newest_ms| newest_ms > 1_700_000_000_000));
+    assert_eq!(store.usage("nowhere").await.expect("measured"), metria_artifacts::Usage::default());
+    store.delete_all("1/a").await.expect("deleted");
+    store.delete_all("1/a").await.expect("nothing to delete is no error");
+    assert!(!folder.path().join("root/1/a").exists(), "the folders go, too");
+    assert_eq!(store.folders("1").await.expect("listed"), ["ab"], "what begins alike stays");
+    store.delete_all("2/b/four").await.expect("a file is deleted");
+    assert_eq!(store.folders("").await.expect("listed"), ["1"]);
+    assert_eq!(store.folders("../x").await.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
 async fn paths_cannot_leave_the_root() {
     let (folder, store) = store();
     std::fs::write(folder.path().join("secret"), "x").expect("written");
