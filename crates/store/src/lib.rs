@@ -23,7 +23,7 @@ pub use memory::MemoryStore;
 pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
 pub use page_token::{PageToken, SortValue};
 pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Value};
-pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
+pub use runs::{DatasetInput, DatasetUse, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 
 /// All entities in one backend.
 #[async_trait::async_trait]

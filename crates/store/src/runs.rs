@@ -143,6 +143,19 @@ pub struct DatasetInput {
     pub context: Option<String>,
 }
 
+/// A dataset that runs of an experiment read, whatever it was used for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DatasetUse {
+    /// The experiment whose runs read it.
+    pub experiment_id: String,
+    /// Its name.
+    pub name: String,
+    /// Digest of its content.
+    pub digest: String,
+    /// `training`, `evaluation`, …
+    pub context: Option<String>,
+}
+
 /// One run with what was logged to it: params and tags by key, the latest value of each metric by key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -208,6 +221,10 @@ pub trait RunStore: Send + Sync {
 
     /// Every measurement of one metric, by (step, timestamp, order of writing). Empty for an unknown run or key.
     async fn metric_history(&self, run_id: &str, key: &str) -> Result<Vec<Metric>>;
+
+    /// The datasets that runs of these experiments read, each once, by (experiment, name, digest, context) with no
+    /// context first; at most `limit`.
+    async fn list_datasets(&self, experiment_ids: &[String], limit: usize) -> Result<Vec<DatasetUse>>;
 
     /// One page of runs. Ties are broken by start time descending, then run id ascending;
     /// runs without the key come last in either direction, and a metric that is NaN counts as none there.

@@ -4,7 +4,7 @@ use super::{MemoryStore, Records, delete_tag, set_tag};
 use crate::error::{Error, Result};
 use crate::experiments::Lifecycle;
 use crate::query::{Page, RunQuery};
-use crate::runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
+use crate::runs::{DatasetInput, DatasetUse, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 use crate::text::{check_tags, check_texts};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,6 +175,21 @@ impl RunStore for MemoryStore {
             // A stable sort keeps the order of writing within a step and time.
             history.sort_by_key(|metric| (metric.step, metric.timestamp_ms));
             Ok(history)
+        })
+    }
+
+    async fn list_datasets(&self, experiment_ids: &[String], limit: usize) -> Result<Vec<DatasetUse>> {
+        self.with(|records| {
+            let runs = records.runs.values().filter(|run| experiment_ids.contains(&run.info.experiment_id));
+            let uses = runs.flat_map(|run| {
+                run.inputs.values().map(|input| DatasetUse {
+                    experiment_id: run.info.experiment_id.clone(),
+                    name: input.name.clone(),
+                    digest: input.digest.clone(),
+                    context: input.context.clone(),
+                })
+            });
+            Ok(uses.collect::<BTreeSet<_>>().into_iter().take(limit).collect())
         })
     }
 

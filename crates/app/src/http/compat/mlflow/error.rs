@@ -2,7 +2,7 @@
 
 use crate::http::error::HttpError;
 use axum::Json;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use metria_core::{ErrorKind, Kinded};
 use serde_json::json;
@@ -26,6 +26,11 @@ impl MlflowError {
     /// Something that is not there.
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, code: "RESOURCE_DOES_NOT_EXIST", message: message.into() }
+    }
+
+    /// A path or method that nobody has.
+    pub(super) fn endpoint(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, code: "ENDPOINT_NOT_FOUND", message: message.into() }
     }
 
     /// Something that this server does not do.
@@ -72,9 +77,4 @@ impl IntoResponse for MlflowError {
     fn into_response(self) -> Response {
         (self.status, Json(json!({"error_code": self.code, "message": self.message}))).into_response()
     }
-}
-
-/// The answer to what upstream has and this server has not.
-pub(super) async fn not_here(method: Method, uri: Uri) -> MlflowError {
-    MlflowError::not_implemented(format!("this server does not answer {method} {}", uri.path()))
 }

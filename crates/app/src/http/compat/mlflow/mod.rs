@@ -3,6 +3,7 @@
 //! What upstream answers decides; where this server differs, `docs/compat/mlflow.md` says so.
 
 mod artifacts;
+mod checks;
 mod convert;
 mod error;
 mod experiments;
@@ -11,6 +12,7 @@ mod metrics;
 mod model_versions;
 mod registered_models;
 mod runs;
+mod server_info;
 mod types;
 
 use crate::state::AppState;
@@ -31,6 +33,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/experiments/update", post(experiments::update))
         .route("/experiments/delete", post(experiments::delete))
         .route("/experiments/restore", post(experiments::restore))
+        .route("/experiments/search-datasets", post(experiments::search_datasets))
         .route("/experiments/set-experiment-tag", post(experiments::set_tag))
         .route("/experiments/delete-experiment-tag", post(experiments::delete_tag))
         .route("/runs/create", post(runs::create))
@@ -78,17 +81,22 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/model-versions/set-tag", post(model_versions::set_tag))
         .route("/model-versions/delete-tag", delete(model_versions::delete_tag))
         .route("/logged-models/search", post(runs::no_logged_models))
-        .fallback(error::not_here);
+        .method_not_allowed_fallback(server_info::wrong_method)
+        .fallback(server_info::not_here);
     let proxied = Router::new()
         .route("/artifacts", get(artifacts::list_proxied))
         .route("/artifacts/{*path}", get(artifacts::download_proxied).put(artifacts::upload).delete(artifacts::delete))
         .layer(DefaultBodyLimit::disable())
-        .fallback(error::not_here);
+        .method_not_allowed_fallback(server_info::wrong_method)
+        .fallback(server_info::not_here);
     ["/api", "/ajax-api"].into_iter().fold(outside(), |router, prefix| {
         router
             .nest(&format!("{prefix}/2.0/mlflow"), tracking.clone())
             .nest(&format!("{prefix}/2.0/mlflow-artifacts"), proxied.clone())
-            .route(&format!("{prefix}/3.0/mlflow/{{*rest}}"), any(error::not_here))
+            .route(&format!("{prefix}/3.0/mlflow/server-info"), get(server_info::get))
+            .route(&format!("{prefix}/3.0/mlflow/{{*rest}}"), any(server_info::not_here))
+            // Upstream has this path without a slash, and its own pages ask with one.
+            .route(&format!("{prefix}/2.0mlflow/experiments/search-datasets"), post(experiments::search_datasets))
     })
 }
 
