@@ -1,5 +1,5 @@
 //! Model URIs: `models:/name/3`, `models:/name/Production`, `models:/name@alias`, `models:/name/latest`,
-//! `runs:/ID/path`, `m-ID` and `file:`.
+//! `runs:/ID/path`, `models:/m-ID`, `m-ID` and `file:`.
 
 use crate::error::{ErrorKind, Kinded};
 use crate::names::{NameError, check_artifact_path, check_model_name};
@@ -49,7 +49,7 @@ pub enum VersionSelector {
 pub enum ModelUriError {
     /// No known form.
     #[error(
-        "a model URI must be `models:/NAME/VERSION`, `models:/NAME/STAGE`, `models:/NAME@ALIAS`, `runs:/RUN_ID/PATH`, `m-ID` or a folder; got `{0}`"
+        "a model URI must be `models:/NAME/VERSION`, `models:/NAME/STAGE`, `models:/NAME@ALIAS`, `runs:/RUN_ID/PATH`, `models:/m-ID`, `m-ID` or a folder; got `{0}`"
     )]
     Form(String),
     /// A known form with a bad name in it.
@@ -69,6 +69,9 @@ impl FromStr for ModelUri {
     fn from_str(text: &str) -> Result<Self, ModelUriError> {
         let form = || ModelUriError::Form(text.to_owned());
         if let Some(rest) = text.strip_prefix("models:/") {
+            if let Some(id) = logged(rest.trim_start_matches('/')) {
+                return Ok(Self::Logged(id.to_owned()));
+            }
             return registered(rest.trim_start_matches('/')).ok_or_else(form)?;
         }
         if let Some(rest) = text.strip_prefix("runs:/") {
@@ -82,14 +85,19 @@ impl FromStr for ModelUri {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             return Ok(Self::File(PathBuf::from(path)));
         }
-        if text.starts_with("m-") && !text.contains('/') {
-            return Ok(Self::Logged(text.to_owned()));
+        if let Some(id) = logged(text) {
+            return Ok(Self::Logged(id.to_owned()));
         }
         if text.is_empty() || text.contains("://") {
             return Err(form());
         }
         Ok(Self::File(PathBuf::from(text)))
     }
+}
+
+/// The identifier of a logged model, if it is one.
+fn logged(text: &str) -> Option<&str> {
+    (text.starts_with("m-") && !text.contains(['/', '@'])).then_some(text)
 }
 
 fn registered(rest: &str) -> Option<Result<ModelUri, ModelUriError>> {
@@ -152,6 +160,15 @@ mod tests {
             let uri: ModelUri = text.parse().expect(text);
             assert_eq!(uri.to_string(), text);
         }
+    }
+
+    #[test]
+    fn logged_models_have_two_forms() {
+        assert_eq!("models:/m-42".parse(), Ok(ModelUri::Logged("m-42".to_owned())));
+        let version = ModelUri::Registered { name: "m-42".to_owned(), selector: VersionSelector::Version(3) };
+        assert_eq!("models:/m-42/3".parse(), Ok(version));
+        let alias = VersionSelector::Alias("best".to_owned());
+        assert_eq!("models:/m-42@best".parse(), Ok(ModelUri::Registered { name: "m-42".to_owned(), selector: alias }));
     }
 
     #[test]

@@ -66,9 +66,7 @@ impl Workspace {
                 Ok(format!("{}/{path}", run.info.artifact_uri))
             }
             ModelUri::File(folder) => Ok(format!("file://{}", folder.display())),
-            ModelUri::Logged(id) => Err(Error::Invalid(format!(
-                "models are not looked up by the id `{id}` yet; use runs:/RUN_ID/PATH or models:/NAME/VERSION"
-            ))),
+            ModelUri::Logged(model_id) => Ok(self.tracking.get_logged_model(model_id).await?.artifact_location),
         }
     }
 
@@ -80,16 +78,17 @@ impl Workspace {
     pub async fn register_model(&self, registration: &Registration) -> Result<ModelVersion> {
         metria_core::names::check_model_name(&registration.name).map_err(|error| Error::Invalid(error.to_string()))?;
         let uri: ModelUri = registration.model_uri.parse()?;
-        let (run_id, storage_location) = match &uri {
-            ModelUri::Run { run_id, .. } => (Some(run_id.clone()), self.model_location(&uri).await?),
+        let (run_id, model_id, storage_location) = match &uri {
+            ModelUri::Run { run_id, .. } => (Some(run_id.clone()), None, self.model_location(&uri).await?),
+            ModelUri::Logged(model_id) => (None, Some(model_id.clone()), self.model_location(&uri).await?),
             ModelUri::Registered { name, selector } => {
                 let version = self.tracking.resolve(name, selector).await?;
-                (version.run_id, version.storage_location)
+                (version.run_id, version.model_id, version.storage_location)
             }
             // Whoever asks may be far away: a folder of this machine is none of theirs, and is not even looked at.
-            ModelUri::File(_) | ModelUri::Logged(_) => {
+            ModelUri::File(_) => {
                 return Err(Error::Invalid(format!(
-                    "a version is registered from a run's model (`runs:/RUN_ID/PATH`) or another version (`models:/NAME/VERSION`); got `{uri}`"
+                    "a version is registered from a run's model (`runs:/RUN_ID/PATH`), a logged model (`models:/m-ID`) or another version (`models:/NAME/VERSION`); got `{uri}`"
                 )));
             }
         };
@@ -98,6 +97,7 @@ impl Workspace {
             name: registration.name.clone(),
             source: registration.model_uri.clone(),
             run_id,
+            model_id,
             storage_location,
             description: registration.description.clone().unwrap_or_default(),
             user_id: registration.user.clone(),

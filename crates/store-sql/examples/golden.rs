@@ -77,6 +77,7 @@ async fn write_runs(store: &dyn Store) -> Result<()> {
                 profile: None,
                 context: Some("training".to_owned()),
             }],
+            ..LogBatch::default()
         };
         store.log_batch(&run_id, batch).await?;
     }
@@ -103,6 +104,7 @@ async fn write_models(store: &dyn Store) -> Result<()> {
             stage: ModelStage::None,
             source: format!("runs:/{number:032x}/model"),
             run_id: (number < 3).then(|| format!("{number:032x}")),
+            model_id: None,
             storage_location: format!("models/{number}"),
             user_id: "ada".to_owned(),
             creation_time_ms: 1_700_000_011_000,

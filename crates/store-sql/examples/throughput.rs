@@ -118,7 +118,7 @@ async fn write_runs(store: &dyn Store, runs: usize) -> Result<()> {
                 metrics: vec![metric("accuracy", run * 7_919 % runs, 0), metric("loss", run, 0)],
                 params: vec![param("depth"), param("trees")],
                 tags: vec![Tag { key: "team".to_owned(), value: if run % 5_000 == 0 { "b" } else { "a" }.to_owned() }],
-                inputs: Vec::new(),
+                ..LogBatch::default()
             };
             store.log_batch(&run_id, batch).await
         });

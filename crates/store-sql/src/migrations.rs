@@ -11,10 +11,14 @@ type Migrations = &'static [(i64, &'static str, &'static str)];
 pub(crate) const SQLITE: Migrations = &[
     (1, "records", include_str!("../migrations/sqlite/0001_records.sql")),
     (2, "indexes by experiment", include_str!("../migrations/sqlite/0002_indexes_by_experiment.sql")),
+    (3, "logged models", include_str!("../migrations/sqlite/0003_logged_models.sql")),
 ];
 
 /// PostgreSQL's.
-pub(crate) const POSTGRES: Migrations = &[(1, "records", include_str!("../migrations/postgres/0001_records.sql"))];
+pub(crate) const POSTGRES: Migrations = &[
+    (1, "records", include_str!("../migrations/postgres/0001_records.sql")),
+    (2, "logged models", include_str!("../migrations/postgres/0002_logged_models.sql")),
+];
 
 /// The newest version that this program knows.
 pub(crate) fn newest(migrations: Migrations) -> i64 {

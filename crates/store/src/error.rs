@@ -83,6 +83,20 @@ impl Error {
         Self::Conflict(format!("the param `{key}` of run {run_id} is `{value}` and cannot change to `{other}`"))
     }
 
+    /// A logged model that is not there.
+    #[must_use]
+    pub fn logged_model_not_found(model_id: &str) -> Self {
+        Self::NotFound { kind: "logged model", id: model_id.to_owned() }
+    }
+
+    /// A param of a logged model that would change.
+    #[must_use]
+    pub fn model_param_conflict(model_id: &str, key: &str, value: &str, other: &str) -> Self {
+        Self::Conflict(format!(
+            "the param `{key}` of the logged model {model_id} is `{value}` and cannot change to `{other}`"
+        ))
+    }
+
     /// A version that cannot be deleted in its stage.
     #[must_use]
     pub fn version_in_use(name: &str, version: u32) -> Self {

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod error;
 pub mod experiments;
 mod like;
+pub mod logged_models;
 pub mod memory;
 pub mod models;
 pub mod page_token;
@@ -19,6 +20,10 @@ pub mod text;
 
 pub use error::{Error, Result};
 pub use experiments::{Experiment, ExperimentStore, Lifecycle};
+pub use logged_models::{
+    DatasetSelector, LoggedMetric, LoggedModel, LoggedModelOrder, LoggedModelQuery, LoggedModelStatus,
+    LoggedModelStore, ModelMetric, ModelOutput,
+};
 pub use memory::MemoryStore;
 pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
 pub use page_token::{PageToken, SortValue};
@@ -27,7 +32,7 @@ pub use runs::{DatasetInput, DatasetUse, LogBatch, Metric, Param, Run, RunInfo, 
 
 /// All entities in one backend.
 #[async_trait::async_trait]
-pub trait Store: ExperimentStore + RunStore + ModelStore {
+pub trait Store: ExperimentStore + RunStore + ModelStore + LoggedModelStore {
     /// Answers when the backend can be reached.
     ///
     /// # Errors

@@ -39,6 +39,9 @@ pub struct ModelVersion {
     pub source: String,
     /// The run that made it.
     pub run_id: Option<String>,
+    /// The logged model that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_id: Option<String>,
     /// Where its folder is.
     pub storage_location: String,
     /// Who registered it.

@@ -205,6 +205,11 @@ impl Comparison {
 impl Condition {
     fn check(&self) -> Result<()> {
         self.entity.check_key(&self.key)?;
+        self.check_comparison()
+    }
+
+    /// Refuses what cannot be compared, whatever is searched.
+    pub(crate) fn check_comparison(&self) -> Result<()> {
         check_texts([&self.key])?;
         check_texts(self.comparison.texts())?;
         let number = self.entity.is_number(&self.key);

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::experiments::Lifecycle;
+use crate::logged_models::{ModelMetric, ModelOutput};
 use crate::query::{Page, RunQuery};
 use serde::{Deserialize, Serialize};
 
@@ -171,6 +172,12 @@ pub struct Run {
     pub tags: Vec<Tag>,
     /// What it read, by name and digest ascending.
     pub inputs: Vec<DatasetInput>,
+    /// The logged models it used, by id ascending; left out when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub model_inputs: Vec<String>,
+    /// The logged models it made, by id ascending; left out when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub model_outputs: Vec<ModelOutput>,
 }
 
 /// Several writes to one run that become visible and durable together.
@@ -186,6 +193,13 @@ pub struct LogBatch {
     pub tags: Vec<Tag>,
     /// Datasets read; the same name and digest again replaces.
     pub inputs: Vec<DatasetInput>,
+    /// Logged models used, by id, whether they are in this store or not.
+    pub model_inputs: Vec<String>,
+    /// Logged models made, whether they are in this store or not; the same again replaces its step.
+    pub model_outputs: Vec<ModelOutput>,
+    /// Measurements of logged models, kept once each; they do not count among the run's own. `NotFound` when a model
+    /// is not there.
+    pub model_metrics: Vec<ModelMetric>,
 }
 
 /// Runs in a store.

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::experiments::Experiment;
+use crate::logged_models::LoggedModel;
 use crate::models::{GateDecision, ModelVersion, RegisteredModel, StageTransition};
 use crate::runs::{LogBatch, RunInfo, Tag};
 
@@ -62,7 +63,26 @@ impl LogBatch {
             check_texts([&input.name, &input.digest, &input.source_type, &input.source])?;
             check_texts([&input.schema, &input.profile, &input.context].into_iter().flatten())?;
         }
+        check_texts(&self.model_inputs)?;
+        check_texts(self.model_outputs.iter().map(|output| &output.model_id))?;
+        for measured in &self.model_metrics {
+            check_texts([&measured.model_id, &measured.metric.key])?;
+            check_texts([&measured.dataset_name, &measured.dataset_digest].into_iter().flatten())?;
+        }
         Ok(())
+    }
+}
+
+impl LoggedModel {
+    /// Refuses what no backend keeps.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a text holds the character NUL.
+    pub fn check(&self) -> Result<()> {
+        check_texts([&self.model_id, &self.experiment_id, &self.name, &self.artifact_location])?;
+        check_texts([&self.model_type, &self.source_run_id].into_iter().flatten())?;
+        check_texts(self.params.iter().flat_map(|param| [&param.key, &param.value]))?;
+        check_tags(&self.tags)
     }
 }
 
@@ -84,7 +104,7 @@ impl ModelVersion {
     /// [`Error::Invalid`] when a text holds the character NUL.
     pub fn check(&self) -> Result<()> {
         check_texts([&self.name, &self.description, &self.source, &self.storage_location, &self.user_id])?;
-        check_texts(&self.run_id)?;
+        check_texts([&self.run_id, &self.model_id].into_iter().flatten())?;
         check_tags(&self.tags)
     }
 }

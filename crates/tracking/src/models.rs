@@ -20,8 +20,10 @@ pub struct RegisterVersion {
     pub name: String,
     /// The model URI it is registered from.
     pub source: String,
-    /// The run that made it.
+    /// The run that made it; that of the logged model when not given.
     pub run_id: Option<String>,
+    /// The logged model that it is.
+    pub model_id: Option<String>,
     /// Where its folder is.
     pub storage_location: String,
     /// For people.
@@ -50,10 +52,14 @@ impl Tracking {
     /// The next version of a name.
     ///
     /// # Errors
-    /// When the name is refused or the store fails.
+    /// When the name is refused, the logged model is not there, or the store fails.
     pub async fn register_version(&self, version: RegisterVersion) -> Result<ModelVersion> {
         check_model_name(&version.name)?;
         check_registry_tags(&version.tags)?;
+        let logged = match &version.model_id {
+            Some(model_id) => Some(self.get_logged_model(model_id).await?),
+            None => None,
+        };
         let now = now_ms();
         match self.store.create_model(new_model(&version.name, "", Vec::new())).await {
             Ok(()) | Err(metria_store::Error::AlreadyExists { .. }) => {}
@@ -65,14 +71,19 @@ impl Tracking {
             description: version.description,
             stage: ModelStage::None,
             source: version.source,
-            run_id: version.run_id,
+            run_id: version.run_id.or_else(|| logged.as_ref().and_then(|model| model.source_run_id.clone())),
+            model_id: version.model_id,
             storage_location: version.storage_location,
             user_id: version.user_id,
             creation_time_ms: now,
             last_update_time_ms: now,
             tags: version.tags,
         };
-        Ok(self.store.create_version(version).await?)
+        let version = self.store.create_version(version).await?;
+        if let Some(model) = logged {
+            self.note_version(&model, &version).await?;
+        }
+        Ok(version)
     }
 
     /// One version.

@@ -132,8 +132,10 @@ impl Tracking {
     pub async fn log_batch(&self, run_id: &str, batch: LogBatch) -> Result<()> {
         check_count("metrics in one batch", MOST_METRICS, batch.metrics.len())?;
         check_count("params in one batch", MOST_PARAMS, batch.params.len())?;
+        check_count("measurements of logged models in one batch", MOST_METRICS, batch.model_metrics.len())?;
         check_tags(&batch.tags)?;
-        for metric in &batch.metrics {
+        let of_models = batch.model_metrics.iter().map(|measured| &measured.metric);
+        for metric in batch.metrics.iter().chain(of_models) {
             check_key("metric key", &metric.key)?;
         }
         for param in &batch.params {

@@ -1,6 +1,7 @@
 //! MLflow's search language: conditions joined by AND, such as
 //! `metrics.accuracy > 0.8 AND params.model = 'forest' AND tags.team ILIKE 'a%'`.
 
+use metria_store::logged_models::LOGGED_MODEL_ATTRIBUTES;
 use metria_store::query::RUN_ATTRIBUTES;
 use metria_store::{Comparison, Condition, Entity, OrderBy};
 use std::iter::Peekable;
@@ -52,12 +53,15 @@ pub enum Subject {
     Models,
     /// Model versions: tags and attributes.
     Versions,
+    /// Logged models: metrics, params, tags and attributes.
+    LoggedModels,
 }
 
 impl Subject {
     fn attributes(self) -> &'static [&'static str] {
         match self {
             Self::Runs => &RUN_ATTRIBUTES,
+            Self::LoggedModels => &LOGGED_MODEL_ATTRIBUTES,
             Self::Experiments => &["name", "creation_time", "last_update_time"],
             Self::Models => &["name", "creation_timestamp", "last_updated_timestamp"],
             Self::Versions => {
@@ -66,20 +70,26 @@ impl Subject {
         }
     }
 
-    fn attribute(self, key: &str) -> Option<&'static str> {
+    pub(crate) fn attribute(self, key: &str) -> Option<&'static str> {
         let key = key.to_ascii_lowercase();
         let alias = match (self, key.as_str()) {
             (Self::Runs, "created") => "start_time",
             (Self::Runs, "run name") => "run_name",
             (Self::Runs, "user") => "user_id",
             (Self::Models | Self::Versions, "timestamp") => "last_updated_timestamp",
+            (Self::LoggedModels, "creation_timestamp" | "creation_timestamp_ms") => "creation_time",
+            (Self::LoggedModels, "last_updated_timestamp" | "last_updated_timestamp_ms") => "last_update_time",
             (_, other) => other,
         };
         self.attributes().iter().copied().find(|name| *name == alias)
     }
 
     fn has(self, entity: Entity) -> bool {
-        self == Self::Runs || matches!(entity, Entity::Attribute | Entity::Tag)
+        match self {
+            Self::Runs => true,
+            Self::LoggedModels => entity != Entity::Dataset,
+            Self::Experiments | Self::Models | Self::Versions => matches!(entity, Entity::Attribute | Entity::Tag),
+        }
     }
 }
 
@@ -192,6 +202,7 @@ impl<'a> Parser<'a> {
         let Some(entity) = entity.filter(|entity| self.subject.has(*entity)) else {
             return match self.subject {
                 Subject::Runs => self.error("metrics, params, tags, attributes or datasets"),
+                Subject::LoggedModels => self.error("metrics, params, tags or attributes"),
                 Subject::Experiments | Subject::Models | Subject::Versions => self.error("tags or attributes"),
             };
         };
@@ -275,7 +286,15 @@ impl<'a> Parser<'a> {
     }
 
     fn text(&mut self) -> Result<String, SearchError> {
-        let Token::Quoted(text) = self.token.clone() else { return self.error("a text in quotes") };
+        let text = match self.token.clone() {
+            Token::Quoted(text) => text,
+            // Clients search logged models by `params.depth = 3`.
+            Token::Number(_) if self.subject == Subject::LoggedModels => {
+                let end = self.chars.peek().map_or(self.text.len(), |(at, _)| *at);
+                self.text[self.start..end].to_owned()
+            }
+            _ => return self.error("a text in quotes"),
+        };
         self.advance()?;
         Ok(text)
     }
@@ -383,6 +402,33 @@ mod tests {
             parse_filter(Subject::Runs, "metrics.a > 1 and params.b = 'c' AND tags.d IS NULL").unwrap().len(),
             3
         );
+    }
+
+    #[test]
+    fn logged_models() {
+        let conditions = parse_filter(
+            Subject::LoggedModels,
+            "creation_timestamp > 5 AND params.depth = 3.50 AND metrics.`a b` <= 1 AND name = 'x' AND tags.t IN ('a', 7)",
+        )
+        .unwrap();
+        let expected = [
+            (Entity::Attribute, "creation_time", Comparison::Greater(5.0)),
+            (Entity::Param, "depth", Comparison::TextEquals("3.50".to_owned())),
+            (Entity::Metric, "a b", Comparison::LessOrEqual(1.0)),
+            (Entity::Attribute, "name", Comparison::TextEquals("x".to_owned())),
+            (Entity::Tag, "t", Comparison::In(vec!["a".to_owned(), "7".to_owned()])),
+        ];
+        for (got, (entity, key, comparison)) in conditions.into_iter().zip(expected) {
+            assert_eq!((got.entity, got.key.as_str(), got.comparison), (entity, key, comparison));
+        }
+        for (filter, expected) in [
+            ("datasets.name = 'x'", "metrics, params"),
+            ("run_name = 'x'", "model_id"),
+            ("metrics.a > 'x'", "a number"),
+        ] {
+            let error = parse_filter(Subject::LoggedModels, filter).expect_err(filter);
+            assert!(error.expected.contains(expected), "{error}");
+        }
     }
 
     #[test]

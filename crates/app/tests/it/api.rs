@@ -87,6 +87,55 @@ fn pages_of_runs_are_complete_and_in_order() {
 }
 
 #[test]
+fn logged_models_with_their_metrics() {
+    let home = Home::new();
+    let server = home.server();
+    let run_id = text(&post(&server, "/api/v1/runs", &json!({"experiment_id": "0"}))["run_id"]);
+    let made: Vec<String> = ["first", "second"]
+        .into_iter()
+        .map(|name| {
+            let new = json!({"experiment_id": "0", "name": name, "params": [{"key": "depth", "value": "3"}]});
+            text(&post(&server, "/api/2.0/mlflow/logged-models", &new)["model"]["info"]["model_id"])
+        })
+        .collect();
+    let measured = |model_id: &str, value: f64, dataset: &str| {
+        json!({"model_id": model_id, "key": "loss", "value": value, "timestamp_ms": 5, "step": 1,
+               "dataset_name": dataset, "dataset_digest": "d"})
+    };
+    let batch = json!({
+        "model_metrics": [measured(&made[0], 0.25, "train"), measured(&made[1], 0.5, "train"), measured(&made[0], 9.0, "test")],
+        "model_outputs": [{"model_id": made[0], "step": 2}],
+        "model_inputs": [made[1]],
+    });
+    post(&server, &format!("/api/v1/runs/{run_id}/log"), &batch);
+    let run = server.get(&format!("/api/v1/runs/{run_id}")).ok();
+    assert_eq!((&run["model_outputs"], &run["model_inputs"]), (&batch["model_outputs"], &batch["model_inputs"]));
+    let found = server.get(&format!("/api/v1/logged-models/{}", made[0])).ok();
+    assert_eq!((&found["name"], &found["status"]), (&json!("first"), &json!("PENDING")));
+    let mut expected = measured(&made[0], 0.25, "train");
+    expected["run_id"] = json!(run_id);
+    assert_eq!(found["metrics"][0], expected);
+    server.get("/api/v1/logged-models/m-none").refused(404);
+
+    let names = |query: &str| -> Vec<String> {
+        let page = server.get(&format!("/api/v1/logged-models?experiment_ids=0&{query}")).ok();
+        page["items"].as_array().unwrap().iter().map(|model| text(&model["name"])).collect()
+    };
+    assert_eq!(names("order_by=creation_time"), ["first", "second"]);
+    assert_eq!(names("order_by=metrics.loss%20DESC&dataset_name=train"), ["second", "first"]);
+    assert_eq!(names("order_by=metrics.loss%20ASC&dataset_name=test&dataset_digest=d"), ["first"]);
+    assert_eq!(names("filter=metrics.loss%20%3E%200.3&dataset_name=train"), ["second"]);
+    assert_eq!(names("lifecycle=deleted"), [""; 0]);
+    server.send("DELETE", &format!("/api/2.0/mlflow/logged-models/{}", made[1]), &[], b"").ok();
+    assert_eq!((names(""), names("lifecycle=deleted")), (vec!["first".to_owned()], vec!["second".to_owned()]));
+    for (query, word) in
+        [("filter=colour%20=%201", "model_id"), ("dataset_digest=d", "dataset_name"), ("max_results=1001", "1000")]
+    {
+        says(&server.get(&format!("/api/v1/logged-models?{query}")).refused(400), &[word]);
+    }
+}
+
+#[test]
 fn files_of_a_run_stay_inside_it() {
     let home = Home::new();
     let run_id = home.run_id(&[]);

@@ -3,6 +3,7 @@
 use super::Connection;
 use super::errors::backend;
 use super::experiments::{lifecycle, not_found};
+use super::logged_models::check_measured;
 use crate::batch::{Batch, stored};
 use metria_store::{DatasetInput, Error, Lifecycle, Metric, Param, Result, Tag};
 use std::collections::HashMap;
@@ -105,7 +106,7 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn new(metrics: &'a [Metric]) -> Self {
+    fn new(metrics: impl IntoIterator<Item = &'a Metric>) -> Self {
         let mut columns = Self::default();
         for metric in metrics {
             columns.keys.push(&metric.key);
@@ -196,5 +197,60 @@ pub(super) async fn write_batch(
     for input in &batch.inputs {
         log_input(connection, run_id, input).await?;
     }
+    check_measured(connection, &batch.model_metrics).await?;
+    log_model_metrics(connection, run_id, batch).await?;
+    link_models(connection, run_id, batch).await
+}
+
+async fn log_model_metrics(connection: &mut Connection, run_id: &str, batch: &Batch) -> Result<()> {
+    let measured = &batch.model_metrics;
+    if measured.is_empty() {
+        return Ok(());
+    }
+    let metrics = Columns::new(measured.iter().map(|measured| &measured.metric));
+    sqlx::query(
+        "INSERT INTO logged_model_metrics
+             (model_id, run_id, key, value, timestamp_ms, step, dataset_name, dataset_digest)
+         SELECT b.model_id, $1, b.key, b.value, b.timestamp_ms, b.step, b.dataset_name, b.dataset_digest
+         FROM unnest($2::text[], $3::text[], $4::float8[], $5::int8[], $6::int8[], $7::text[], $8::text[])
+             WITH ORDINALITY
+             AS b (model_id, key, value, timestamp_ms, step, dataset_name, dataset_digest, place)
+         WHERE NOT EXISTS (SELECT 1 FROM logged_model_metrics m WHERE m.model_id = b.model_id AND m.run_id = $1
+             AND m.key = b.key AND m.step = b.step AND m.timestamp_ms = b.timestamp_ms
+             AND m.value IS NOT DISTINCT FROM b.value AND m.dataset_name IS NOT DISTINCT FROM b.dataset_name
+             AND m.dataset_digest IS NOT DISTINCT FROM b.dataset_digest)
+         ORDER BY b.place",
+    )
+    .bind(run_id)
+    .bind(measured.iter().map(|measured| measured.model_id.as_str()).collect::<Vec<_>>())
+    .bind(metrics.keys)
+    .bind(metrics.values)
+    .bind(metrics.timestamps_ms)
+    .bind(metrics.steps)
+    .bind(measured.iter().map(|measured| measured.dataset_name.as_deref()).collect::<Vec<_>>())
+    .bind(measured.iter().map(|measured| measured.dataset_digest.as_deref()).collect::<Vec<_>>())
+    .execute(connection)
+    .await
+    .map_err(backend)?;
+    Ok(())
+}
+
+async fn link_models(connection: &mut Connection, run_id: &str, batch: &Batch) -> Result<()> {
+    let links = batch.model_links();
+    if links.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO run_models (run_id, role, model_id, step)
+         SELECT $1, b.role, b.model_id, b.step FROM unnest($2::text[], $3::text[], $4::int8[]) AS b (role, model_id, step)
+         ON CONFLICT (run_id, role, model_id) DO UPDATE SET step = excluded.step",
+    )
+    .bind(run_id)
+    .bind(links.iter().map(|(role, ..)| *role).collect::<Vec<_>>())
+    .bind(links.iter().map(|(_, model_id, _)| *model_id).collect::<Vec<_>>())
+    .bind(links.iter().map(|(.., step)| *step).collect::<Vec<_>>())
+    .execute(connection)
+    .await
+    .map_err(backend)?;
     Ok(())
 }

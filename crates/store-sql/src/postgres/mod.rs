@@ -7,6 +7,8 @@ mod errors;
 #[path = "../shared/experiments.rs"]
 mod experiments;
 mod log;
+#[path = "../shared/logged_models.rs"]
+mod logged_models;
 #[path = "../shared/models.rs"]
 mod models;
 #[path = "../shared/rows.rs"]
@@ -41,7 +43,7 @@ type SqlStore = PostgresStore;
 const DIALECT: Dialect = Dialect::Postgres;
 /// A search is planned with its values, so that the statistics of the experiment and key count.
 const KEEPS_PLANS: bool = false;
-/// Selects the ids of [`id_list`].
+/// Selects the ids of [`id_list`], of runs or others.
 const OF_RUNS: &str = "= ANY($1)";
 
 /// Ids as one value.

@@ -5,6 +5,8 @@
 //! On SQLite, which knows nothing of how often a value occurs, a condition that few runs fulfil leads instead: [`probe`]
 //! counts them, and the search looks at those only. PostgreSQL decides that by its statistics.
 
+pub(crate) mod logged_models;
+
 use crate::sql::{Dialect, Sql, Value};
 use metria_store::{Comparison, Condition, Entity, Lifecycle, OrderBy, PageToken, RunQuery, SortValue};
 

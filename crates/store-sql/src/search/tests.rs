@@ -34,6 +34,42 @@ async fn plan(query: &RunQuery, segment: Segment, after: Option<&PageToken>) -> 
     rows.iter().map(|row| row.get::<String, _>("detail")).collect()
 }
 
+/// A page of logged models, of all or of a name, walks an index from the place where it begins, and sorts nothing.
+#[tokio::test]
+async fn pages_of_logged_models_walk_indexes() {
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    migrations::migrator(migrations::SQLITE).run(&mut connection).await.unwrap();
+    let named = Condition {
+        entity: Entity::Attribute,
+        key: "name".to_owned(),
+        comparison: Comparison::TextEquals("x".to_owned()),
+    };
+    for (conditions, index) in [(vec![], "logged_models_newest"), (vec![named], "logged_models_named")] {
+        let query = metria_store::LoggedModelQuery {
+            experiment_ids: vec!["1".to_owned()],
+            lifecycle: Some(Lifecycle::Active),
+            conditions,
+            limit: 100,
+            ..Default::default()
+        };
+        let places = query.places();
+        let after = PageToken::new(&places, Vec::new(), 5, "m-1".to_owned());
+        let sql = logged_models::page(Dialect::Sqlite, &query, &places, Some(&after), 100);
+        let mut explain = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.text)));
+        for value in sql.values {
+            explain = match value {
+                Value::Text(text) => explain.bind(text),
+                Value::Number(number) => explain.bind(number),
+                Value::Integer(integer) => explain.bind(integer),
+            };
+        }
+        let rows = explain.fetch_all(&mut connection).await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.get::<String, _>("detail")).collect();
+        assert!(steps[0].contains(index) && steps[0].contains("creation_time_ms<"), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.contains("B-TREE")), "{steps:?}");
+    }
+}
+
 /// A page walks an index from the place where it begins: it neither reads nor sorts all runs.
 #[tokio::test]
 async fn pages_walk_indexes() {

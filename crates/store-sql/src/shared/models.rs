@@ -48,6 +48,7 @@ fn version(row: &Row) -> Result<ModelVersion> {
         stage: stage(get(row, "stage")?)?,
         source: get(row, "source")?,
         run_id: get(row, "run_id")?,
+        model_id: get(row, "model_id")?,
         storage_location: get(row, "storage_location")?,
         user_id: get(row, "user_id")?,
         creation_time_ms: get(row, "creation_time_ms")?,
@@ -264,7 +265,7 @@ async fn create_version(connection: &mut Connection, version: &ModelVersion) -> 
     let next = next.ok_or_else(|| no_model(&version.name))?;
     sqlx::query(
         "INSERT INTO model_versions (name, version, description, stage, source, run_id, storage_location, user_id,
-         creation_time_ms, last_update_time_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         creation_time_ms, last_update_time_ms, model_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(&version.name)
     .bind(next)
@@ -276,6 +277,7 @@ async fn create_version(connection: &mut Connection, version: &ModelVersion) -> 
     .bind(&version.user_id)
     .bind(version.creation_time_ms)
     .bind(version.last_update_time_ms)
+    .bind(&version.model_id)
     .execute(&mut *connection)
     .await
     .map_err(backend)?;

@@ -11,8 +11,8 @@ use crate::search::{Segment, is_few, lifecycle_name, page, probe, segments};
 use crate::sql::Dialect;
 use metria_store::text::{check_tags, check_texts};
 use metria_store::{
-    DatasetInput, DatasetUse, Entity, Error, Lifecycle, LogBatch, Metric, OrderBy, Page, PageToken, Result, Run,
-    RunInfo, RunQuery, RunStatus, RunStore, SortValue, Tag,
+    DatasetInput, DatasetUse, Entity, Error, Lifecycle, LogBatch, Metric, ModelOutput, OrderBy, Page, PageToken,
+    Result, Run, RunInfo, RunQuery, RunStatus, RunStore, SortValue, Tag,
 };
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -66,17 +66,24 @@ fn dataset_use(row: &Row) -> Result<DatasetUse> {
     })
 }
 
-/// The runs with what was logged to them: four queries, however many runs.
+/// A row of a logged model that a run used or made.
+fn model_link(row: &Row) -> Result<(bool, ModelOutput)> {
+    let is_output = get::<&str>(row, "role")? == "output";
+    Ok((is_output, ModelOutput { model_id: get(row, "model_id")?, step: get(row, "step")? }))
+}
+
+/// The runs with what was logged to them: five queries, however many runs.
 async fn whole(connection: &mut Connection, infos: Vec<RunInfo>) -> Result<Vec<Run>> {
     if infos.is_empty() {
         return Ok(Vec::new());
     }
-    let mut parts = Vec::with_capacity(4);
+    let mut parts = Vec::with_capacity(5);
     for (columns, table, order) in [
         ("run_id, key, value", "params", "key"),
         ("run_id, key, value, timestamp_ms, step", "latest_metrics", "key"),
         ("run_id, key, value", "run_tags", "key"),
         ("*", "run_inputs", "name, digest"),
+        ("*", "run_models", "model_id"),
     ] {
         let sql = format!("SELECT {columns} FROM {table} WHERE run_id {OF_RUNS} ORDER BY run_id, {order}");
         let ids = id_list(infos.iter().map(|info| info.run_id.as_str()));
@@ -87,12 +94,19 @@ async fn whole(connection: &mut Connection, infos: Vec<RunInfo>) -> Result<Vec<R
     let mut metrics = groups(&parts[1], owner, metric)?;
     let mut tags = groups(&parts[2], owner, tag)?;
     let mut inputs = groups(&parts[3], owner, input)?;
-    let run = |info: RunInfo| Run {
-        params: params.remove(&info.run_id).unwrap_or_default(),
-        metrics: metrics.remove(&info.run_id).unwrap_or_default(),
-        tags: tags.remove(&info.run_id).unwrap_or_default(),
-        inputs: inputs.remove(&info.run_id).unwrap_or_default(),
-        info,
+    let mut links = groups(&parts[4], owner, model_link)?;
+    let run = |info: RunInfo| {
+        let links = links.remove(&info.run_id).unwrap_or_default();
+        let (outputs, used): (Vec<_>, Vec<_>) = links.into_iter().partition(|(is_output, _)| *is_output);
+        Run {
+            params: params.remove(&info.run_id).unwrap_or_default(),
+            metrics: metrics.remove(&info.run_id).unwrap_or_default(),
+            tags: tags.remove(&info.run_id).unwrap_or_default(),
+            inputs: inputs.remove(&info.run_id).unwrap_or_default(),
+            model_inputs: used.into_iter().map(|(_, link)| link.model_id).collect(),
+            model_outputs: outputs.into_iter().map(|(_, link)| link).collect(),
+            info,
+        }
     };
     Ok(infos.into_iter().map(run).collect())
 }

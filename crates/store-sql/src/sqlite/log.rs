@@ -3,8 +3,9 @@
 use super::Connection;
 use super::errors::backend;
 use super::experiments::{lifecycle, not_found};
+use super::logged_models::check_measured;
 use crate::batch::{Batch, stored};
-use metria_store::{DatasetInput, Error, Lifecycle, Metric, Param, Result, Tag};
+use metria_store::{DatasetInput, Error, Lifecycle, Metric, ModelMetric, Param, Result, Tag};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -62,6 +63,30 @@ static SET_TAGS: Statements = LazyLock::new(|| {
         format!(
             "INSERT INTO run_tags (run_id, experiment_id, key, value) VALUES {}
              ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value",
+            places(rows, 4)
+        )
+    })
+});
+
+static LOG_MODEL_METRICS: Statements = LazyLock::new(|| {
+    SIZES.map(|rows| {
+        format!(
+            "INSERT INTO logged_model_metrics
+                 (model_id, run_id, key, value, timestamp_ms, step, dataset_name, dataset_digest)
+             SELECT * FROM (VALUES {}) WHERE NOT EXISTS (
+                 SELECT 1 FROM logged_model_metrics m WHERE m.model_id = column1 AND m.run_id = column2
+                 AND m.key = column3 AND m.step = column6 AND m.timestamp_ms = column5 AND m.value IS column4
+                 AND m.dataset_name IS column7 AND m.dataset_digest IS column8)",
+            places(rows, 8)
+        )
+    })
+});
+
+static LINK_MODELS: Statements = LazyLock::new(|| {
+    SIZES.map(|rows| {
+        format!(
+            "INSERT INTO run_models (run_id, role, model_id, step) VALUES {}
+             ON CONFLICT (run_id, role, model_id) DO UPDATE SET step = excluded.step",
             places(rows, 4)
         )
     })
@@ -188,5 +213,21 @@ pub(super) async fn write_batch(
     for input in &batch.inputs {
         log_input(connection, run_id, input).await?;
     }
+    log_models(connection, run_id, batch).await
+}
+
+/// Writes what a batch says about logged models.
+async fn log_models(connection: &mut Connection, run_id: &str, batch: &Batch) -> Result<()> {
+    check_measured(connection, &batch.model_metrics).await?;
+    let log = |query: Query, measured: &ModelMetric| {
+        let ModelMetric { model_id, metric, dataset_name, dataset_digest } = measured.clone();
+        let query = query.bind(model_id).bind(run_id.to_owned()).bind(metric.key).bind(stored(metric.value));
+        query.bind(metric.timestamp_ms).bind(metric.step).bind(dataset_name).bind(dataset_digest)
+    };
+    write_rows(connection, &LOG_MODEL_METRICS, &batch.model_metrics, log).await?;
+    let link = |query: Query, (role, model_id, step): &(&'static str, &str, i64)| {
+        query.bind(run_id.to_owned()).bind(*role).bind((*model_id).to_owned()).bind(*step)
+    };
+    write_rows(connection, &LINK_MODELS, &batch.model_links(), link).await?;
     Ok(())
 }

@@ -7,6 +7,8 @@ mod errors;
 #[path = "../shared/experiments.rs"]
 mod experiments;
 mod log;
+#[path = "../shared/logged_models.rs"]
+mod logged_models;
 #[path = "../shared/models.rs"]
 mod models;
 #[path = "../shared/rows.rs"]
@@ -43,7 +45,7 @@ type SqlStore = SqliteStore;
 const DIALECT: Dialect = Dialect::Sqlite;
 /// A prepared search keeps its plan, which SQLite makes without looking at the values.
 const KEEPS_PLANS: bool = true;
-/// Selects the ids of [`id_list`].
+/// Selects the ids of [`id_list`], of runs or others.
 const OF_RUNS: &str = "IN (SELECT value FROM json_each($1))";
 
 /// Ids as one value.

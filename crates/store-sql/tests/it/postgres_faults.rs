@@ -68,6 +68,7 @@ async fn several_servers_share_a_database() {
                 stage: metria_core::ModelStage::None,
                 source: String::new(),
                 run_id: None,
+                model_id: None,
                 storage_location: String::new(),
                 user_id: String::new(),
                 creation_time_ms: 0,
@@ -106,7 +107,7 @@ async fn a_newer_schema_is_refused() {
     schema.run(&format!("INSERT INTO {name}._sqlx_migrations VALUES (99, 'future', now(), true, '', 0)")).await;
     let error = open(&schema.url()).await.err().expect("a newer schema must be refused");
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-    assert!(error.to_string().contains("newer Metria (schema 99, this program knows 1)"), "{error}");
+    assert!(error.to_string().contains("newer Metria (schema 99, this program knows 2)"), "{error}");
     schema.drop().await;
 }
 

@@ -219,7 +219,7 @@ async fn a_newer_schema_is_refused() {
     open(&sqlite_url(&path)).await.expect("a new file opens").close().await;
     run(&path, "INSERT INTO _sqlx_migrations VALUES (99, 'future', 0, 1, x'00', 0)").await;
     let before = std::fs::read(&path).expect("the file is read");
-    refused(&sqlite_url(&path), ErrorKind::Unsupported, "newer Metria (schema 99, this program knows 2)").await;
+    refused(&sqlite_url(&path), ErrorKind::Unsupported, "newer Metria (schema 99, this program knows 3)").await;
     assert!(std::fs::read(&path).expect("the file is read") == before, "a refused file is left as it is");
 }
 

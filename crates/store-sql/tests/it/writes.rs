@@ -91,7 +91,7 @@ fn batch(number: usize) -> LogBatch {
         metrics: (0..METRICS).map(metric).collect(),
         params: vec![Param { key: format!("p{number}"), value: "1".to_owned() }],
         tags: vec![Tag { key: "batches".to_owned(), value: (number + 1).to_string() }],
-        inputs: Vec::new(),
+        ..LogBatch::default()
     }
 }
 

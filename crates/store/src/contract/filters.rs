@@ -385,7 +385,7 @@ pub async fn quotes_in_keys_and_values(store: &dyn Store) {
             metrics: vec![metric(odd, 1.0, 0)],
             params: vec![param(odd, odd)],
             tags: vec![tag(odd, odd)],
-            inputs: Vec::new(),
+            ..LogBatch::default()
         };
         ok(store.log_batch(&run_id(number), batch).await);
     }

@@ -9,6 +9,8 @@
 
 pub mod experiments;
 pub mod filters;
+pub mod logged_model_searches;
+pub mod logged_models;
 pub mod metrics;
 pub mod models;
 pub mod paging;
@@ -75,6 +77,16 @@ macro_rules! contract_tests {
             what_is_written_is_read, names_are_taken_once, what_is_missing_is_not_found, lists_are_in_order,
             versions_are_numbered, numbers_are_never_reused, many_creators_leave_no_gap, renaming_takes_everything,
             aliases, tags_and_descriptions, deleting, odd_texts, nul_is_refused,
+        );
+        $crate::contract_tests!(@entity $open, logged_models:
+            what_is_written_is_read, an_id_is_taken_once, experiments_must_be_there_and_active,
+            what_is_missing_is_not_found, finalizing_and_deleting, params_never_change, tags_are_replaced_and_removed,
+            metrics_come_with_a_batch, a_batch_with_an_unknown_model_is_refused, inputs_and_outputs_of_runs, odd_texts,
+            nul_is_refused,
+        );
+        $crate::contract_tests!(@entity $open, logged_model_searches:
+            conditions, conditions_on_metrics_and_datasets, orders, pages_join_without_gap_or_repeat,
+            what_cannot_be_answered_is_refused,
         );
         $crate::contract_tests!(@entity $open, stages:
             moving_writes_a_transition, others_are_archived, only_places_of_use_are_cleared, versions_in_use_stay,
@@ -248,6 +260,7 @@ pub(crate) fn version(name: &str) -> ModelVersion {
         stage: ModelStage::None,
         source: "runs:/1/model".to_owned(),
         run_id: Some(run_id(1)),
+        model_id: None,
         storage_location: "artifacts/model".to_owned(),
         user_id: "ada".to_owned(),
         creation_time_ms: 200,

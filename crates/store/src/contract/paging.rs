@@ -82,7 +82,7 @@ pub async fn missing_keys_come_last(store: &dyn Store) {
             metrics: vec![metric("k", value, 0)],
             params: vec![param("k", word)],
             tags: vec![tag("k", word)],
-            inputs: Vec::new(),
+            ..LogBatch::default()
         };
         ok(store.log_batch(&run_id(number), batch).await);
         let end_time_ms = word.bytes().next().map(i64::from);

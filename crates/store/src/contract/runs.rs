@@ -15,6 +15,7 @@ pub async fn what_is_written_is_read(store: &dyn Store) {
         params: vec![param("q", "1"), param("p", "")],
         tags: vec![tag("c", "3"), tag("b", "4")],
         inputs: vec![input("train", "2", Some("training")), input("train", "1", None), input("eval", "9", None)],
+        ..LogBatch::default()
     };
     ok(store.log_batch(&info.run_id, batch).await);
     let run = ok(store.get_run(&info.run_id).await);
@@ -102,6 +103,7 @@ pub async fn a_batch_is_all_or_nothing(store: &dyn Store) {
         params: vec![param("p", "1")],
         tags: vec![tag("t", "1")],
         inputs: vec![input("d", "1", None)],
+        ..LogBatch::default()
     };
     ok(store.log_batch(&id, first).await);
     let before = ok(store.get_run(&id).await);
@@ -110,6 +112,7 @@ pub async fn a_batch_is_all_or_nothing(store: &dyn Store) {
         params: vec![param("a", "new"), param("p", "2"), param("z", "new")],
         tags: vec![tag("t", "2"), tag("u", "2")],
         inputs: vec![input("d", "1", Some("changed")), input("e", "1", None)],
+        ..LogBatch::default()
     };
     // At the same time another request, which must not be taken back with it.
     let good = metrics_of(vec![metric("m", 5.0, 0)]);
@@ -221,7 +224,7 @@ pub async fn readers_see_whole_batches(store: &dyn Store) {
                 metrics: vec![metric("m", 0.0, step), metric("n", 0.0, step)],
                 params: vec![param(&format!("p{step}"), &value)],
                 tags: vec![tag("t", &value)],
-                inputs: Vec::new(),
+                ..LogBatch::default()
             };
             ok(store.log_batch(&id, batch).await);
         }
@@ -259,6 +262,7 @@ pub async fn big_batches(store: &dyn Store) {
         params: (0..1_000).map(|number| param(&key("p", number), &"v".repeat(6_000))).collect(),
         tags: (0..1_000).map(|number| tag(&key("t", number), &"w".repeat(5_000))).collect(),
         inputs: (0..100).map(|number| input(&key("d", number), "1", None)).collect(),
+        ..LogBatch::default()
     };
     ok(store.log_batch(&id, batch.clone()).await);
     let run = ok(store.get_run(&id).await);
@@ -278,6 +282,7 @@ pub async fn odd_texts(store: &dyn Store) {
             params: vec![param(text, text)],
             tags: Vec::new(),
             inputs: vec![input(text, text, Some(text))],
+            ..LogBatch::default()
         };
         ok(store.log_batch(&info.run_id, batch.clone()).await);
         let run = ok(store.get_run(&info.run_id).await);

@@ -2,6 +2,7 @@
 //! store.
 
 mod experiments;
+mod logged_models;
 mod models;
 mod runs;
 mod search;
@@ -10,6 +11,7 @@ mod tests;
 
 use crate::error::{Error, Result};
 use crate::experiments::Experiment;
+use crate::logged_models::LoggedModel;
 use crate::models::{GateDecision, ModelVersion, RegisteredModel, StageTransition};
 use crate::runs::Tag;
 use crate::{Store, memory::runs::StoredRun};
@@ -39,6 +41,8 @@ struct Records {
     experiments: BTreeMap<String, Experiment>,
     runs: BTreeMap<String, StoredRun>,
     models: BTreeMap<String, StoredModel>,
+    /// Their metrics in the order of writing.
+    logged_models: BTreeMap<String, LoggedModel>,
 }
 
 impl Default for MemoryStore {

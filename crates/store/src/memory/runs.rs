@@ -3,6 +3,7 @@
 use super::{MemoryStore, Records, delete_tag, set_tag};
 use crate::error::{Error, Result};
 use crate::experiments::Lifecycle;
+use crate::logged_models::ModelOutput;
 use crate::query::{Page, RunQuery};
 use crate::runs::{DatasetInput, DatasetUse, LogBatch, Metric, Param, Run, RunInfo, RunStatus, RunStore, Tag};
 use crate::text::{check_tags, check_texts};
@@ -16,6 +17,8 @@ pub(super) struct StoredRun {
     pub(super) tags: Vec<Tag>,
     pub(super) inputs: BTreeMap<(String, String), DatasetInput>,
     pub(super) metrics: BTreeMap<String, Series>,
+    model_inputs: BTreeSet<String>,
+    model_outputs: BTreeMap<String, i64>,
 }
 
 /// One metric: its measurements in the order of writing, and which of them is the latest.
@@ -50,6 +53,12 @@ impl StoredRun {
             metrics: self.metrics.values().map(|series| series.latest().clone()).collect(),
             tags: self.tags.clone(),
             inputs: self.inputs.values().cloned().collect(),
+            model_inputs: self.model_inputs.iter().cloned().collect(),
+            model_outputs: self
+                .model_outputs
+                .iter()
+                .map(|(model_id, step)| ModelOutput { model_id: model_id.clone(), step: *step })
+                .collect(),
         }
     }
 
@@ -104,6 +113,8 @@ impl RunStore for MemoryStore {
                 tags: Vec::new(),
                 inputs: BTreeMap::new(),
                 metrics: BTreeMap::new(),
+                model_inputs: BTreeSet::new(),
+                model_outputs: BTreeMap::new(),
             };
             for tag in tags {
                 set_tag(&mut run.tags, tag);
@@ -146,6 +157,8 @@ impl RunStore for MemoryStore {
     async fn log_batch(&self, run_id: &str, batch: LogBatch) -> Result<()> {
         batch.check()?;
         self.with(|records| {
+            records.writable(run_id)?;
+            records.check_measured(&batch.model_metrics)?;
             let run = records.writable(run_id)?;
             run.check_params(&batch.params)?;
             for Param { key, value } in batch.params {
@@ -160,6 +173,9 @@ impl RunStore for MemoryStore {
             for input in batch.inputs {
                 run.inputs.insert((input.name.clone(), input.digest.clone()), input);
             }
+            run.model_inputs.extend(batch.model_inputs);
+            run.model_outputs.extend(batch.model_outputs.into_iter().map(|output| (output.model_id, output.step)));
+            records.measure(run_id, batch.model_metrics);
             Ok(())
         })
     }

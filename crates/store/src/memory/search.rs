@@ -86,7 +86,7 @@ fn compare_keys(a: &SortValue, b: &SortValue, ascending: bool) -> Ordering {
     if ascending { ordering } else { ordering.reverse() }
 }
 
-fn compare_places(order_by: &[OrderBy], a: &PageToken, b: &PageToken) -> Ordering {
+pub(super) fn compare_places(order_by: &[OrderBy], a: &PageToken, b: &PageToken) -> Ordering {
     let keys = order_by.iter().zip(a.keys.iter().zip(&b.keys));
     let by_keys =
         keys.fold(Ordering::Equal, |so_far, (order, (a, b))| so_far.then_with(|| compare_keys(a, b, order.ascending)));

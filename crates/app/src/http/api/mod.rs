@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod experiments;
+mod logged_models;
 mod models;
 mod runs;
 
@@ -47,6 +48,8 @@ pub(super) fn router() -> Router<AppState> {
         .routes(routes!(runs::metric_history))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::download))
+        .routes(routes!(logged_models::search))
+        .routes(routes!(logged_models::get))
         .routes(routes!(models::list))
         .routes(routes!(models::get))
         .routes(routes!(models::register))

@@ -20,7 +20,7 @@ const NOBODY: &str = "api";
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewVersion {
-    /// The model: `runs:/RUN_ID/PATH` or `models:/NAME/VERSION`.
+    /// The model: `runs:/RUN_ID/PATH`, `models:/m-ID` or `models:/NAME/VERSION`.
     model_uri: String,
     /// For people.
     description: Option<String>,

@@ -25,11 +25,11 @@ pub(super) struct Fields {
     version: Option<String>,
 }
 
-fn checked(path: &str) -> Result<&str> {
+pub(super) fn checked(path: &str) -> Result<&str> {
     Ok(check_artifact_path(path).map_err(metria_artifacts::Error::Path)?)
 }
 
-fn file_info(entry: ArtifactInfo) -> FileInfo {
+pub(super) fn file_info(entry: ArtifactInfo) -> FileInfo {
     FileInfo { path: entry.path, is_dir: entry.is_dir, file_size: (!entry.is_dir).then_some(entry.size_bytes) }
 }
 

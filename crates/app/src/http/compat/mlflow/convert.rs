@@ -4,11 +4,12 @@ use super::checks;
 use super::error::{MlflowError, Result};
 use super::input::WireEnum;
 use super::types::{
-    Alias, Dataset, DatasetInput, Experiment, KeyValue, Metric, ModelVersion, NewMetric, RegisteredModel, Run, RunData,
-    RunInfo, RunInputs,
+    Alias, Dataset, DatasetInput, Experiment, KeyValue, LoggedModel, LoggedModelData, LoggedModelInfo, MeasuredOn,
+    Metric, ModelInput, ModelOutput, ModelVersion, NewMetric, RegisteredModel, Run, RunData, RunInfo, RunInputs,
+    RunOutputs,
 };
 use crate::state::AppState;
-use metria_store::{Lifecycle, Param, RunStatus, Tag};
+use metria_store::{Lifecycle, LogBatch, LoggedModelStatus, ModelMetric, Param, RunStatus, Tag};
 
 /// The tag that holds a run's name.
 pub(super) const RUN_NAME: &str = "mlflow.runName";
@@ -16,6 +17,9 @@ pub(super) const RUN_NAME: &str = "mlflow.runName";
 const DATASET_CONTEXT: &str = "mlflow.data.context";
 /// The workspace that everything belongs to: there is one.
 const WORKSPACE: &str = "default";
+/// The names of [`LoggedModelStatus::ALL`].
+pub(super) const LOGGED_MODEL_STATUSES: [&str; 4] =
+    ["LOGGED_MODEL_STATUS_UNSPECIFIED", "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"];
 /// How clients name what this server keeps for them.
 const PROXIED: &str = "mlflow-artifacts:";
 
@@ -92,12 +96,22 @@ pub(super) fn status(WireEnum(name): WireEnum) -> Result<RunStatus> {
     })
 }
 
+/// Tags as they come; those of runs, experiments and the registry go through [`checks`].
+pub(super) fn tags(wire: Vec<KeyValue>) -> Vec<Tag> {
+    wire.into_iter().map(|KeyValue { key, value }| Tag { key, value }).collect()
+}
+
+/// Params as they come; those of runs go through [`checks`].
+pub(super) fn params(wire: Vec<KeyValue>) -> Vec<Param> {
+    wire.into_iter().map(|KeyValue { key, value }| Param { key, value }).collect()
+}
+
 pub(super) fn wire_tags(tags: Vec<Tag>) -> Vec<KeyValue> {
     tags.into_iter().map(|Tag { key, value }| KeyValue { key, value }).collect()
 }
 
-/// A metric as it is kept.
-pub(super) fn metric(new: NewMetric) -> Result<metria_store::Metric> {
+/// Adds a metric to a batch: to the run's own, and to those of its logged model if it names one.
+pub(super) fn add_metric(batch: &mut LogBatch, new: NewMetric) -> Result<()> {
     let key = checks::key(super::input::required("key", new.key)?)?;
     let Some(value) = new.value else {
         return Err(MlflowError::invalid(format!("the metric `{key}` has no value")));
@@ -107,7 +121,14 @@ pub(super) fn metric(new: NewMetric) -> Result<metria_store::Metric> {
             "the metric `{key}` needs a timestamp: milliseconds since 1970, not below 0"
         )));
     };
-    Ok(metria_store::Metric { key, value, timestamp_ms, step: new.step.unwrap_or(0) })
+    let metric = metria_store::Metric { key, value, timestamp_ms, step: new.step.unwrap_or(0) };
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    if let Some(model_id) = said(new.model_id) {
+        let (dataset_name, dataset_digest) = (said(new.dataset_name), said(new.dataset_digest));
+        batch.model_metrics.push(ModelMetric { model_id, metric: metric.clone(), dataset_name, dataset_digest });
+    }
+    batch.metrics.push(metric);
+    Ok(())
 }
 
 pub(super) fn wire_metric(metric: metria_store::Metric, run_id: Option<&str>) -> Metric {
@@ -117,6 +138,7 @@ pub(super) fn wire_metric(metric: metria_store::Metric, run_id: Option<&str>) ->
         timestamp: metric.timestamp_ms,
         step: metric.step,
         run_id: run_id.map(str::to_owned),
+        of: MeasuredOn::default(),
     }
 }
 
@@ -177,7 +199,44 @@ pub(super) fn run(state: &AppState, run: metria_store::Run) -> Run {
             params: run.params.into_iter().map(|Param { key, value }| KeyValue { key, value }).collect(),
             tags,
         },
-        inputs: RunInputs { dataset_inputs: run.inputs.into_iter().map(wire_dataset).collect() },
+        inputs: RunInputs {
+            dataset_inputs: run.inputs.into_iter().map(wire_dataset).collect(),
+            model_inputs: run.model_inputs.into_iter().map(|model_id| ModelInput { model_id }).collect(),
+        },
+        outputs: RunOutputs {
+            model_outputs: run
+                .model_outputs
+                .into_iter()
+                .map(|output| ModelOutput { model_id: output.model_id, step: Some(output.step) })
+                .collect(),
+        },
+    }
+}
+
+pub(super) fn logged_model(state: &AppState, model: metria_store::LoggedModel) -> LoggedModel {
+    let metric = |logged: metria_store::LoggedMetric| {
+        let ModelMetric { model_id, metric, dataset_name, dataset_digest } = logged.measured;
+        let of = MeasuredOn { model_id: Some(model_id), dataset_name, dataset_digest };
+        Metric { of, ..wire_metric(metric, Some(&logged.run_id)) }
+    };
+    let place = LoggedModelStatus::ALL.iter().position(|status| *status == model.status).unwrap_or(0);
+    LoggedModel {
+        info: LoggedModelInfo {
+            artifact_uri: public_uri(state, &model.artifact_location),
+            creation_timestamp_ms: model.creation_time_ms,
+            last_updated_timestamp_ms: model.last_update_time_ms,
+            status: LOGGED_MODEL_STATUSES[place],
+            model_type: model.model_type.unwrap_or_default(),
+            source_run_id: model.source_run_id.unwrap_or_default(),
+            tags: wire_tags(model.tags),
+            model_id: model.model_id,
+            experiment_id: model.experiment_id,
+            name: model.name,
+        },
+        data: LoggedModelData {
+            params: model.params.into_iter().map(|Param { key, value }| KeyValue { key, value }).collect(),
+            metrics: model.metrics.into_iter().map(metric).collect(),
+        },
     }
 }
 
@@ -190,6 +249,7 @@ pub(super) fn version(version: metria_store::ModelVersion, aliases: &[(String, u
         last_updated_timestamp: version.last_update_time_ms,
         current_stage: version.stage.as_str(),
         run_id: version.run_id.unwrap_or_default(),
+        model_id: version.model_id,
         status: "READY",
         run_link: String::new(),
         tags: wire_tags(version.tags),

@@ -1,4 +1,5 @@
-//! MLflow's REST protocol, as its clients 2.22 and 3.17 speak it: experiments, runs, metrics, artifacts, registry.
+//! MLflow's REST protocol, as its clients 2.22 and 3.17 speak it: experiments, runs, metrics, artifacts,
+//! logged models, registry.
 //!
 //! What upstream answers decides; where this server differs, `docs/compat/mlflow.md` says so.
 
@@ -8,6 +9,7 @@ mod convert;
 mod error;
 mod experiments;
 mod input;
+mod logged_models;
 mod metrics;
 mod model_versions;
 mod registered_models;
@@ -49,6 +51,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/runs/delete-tag", post(runs::delete_tag))
         .route("/runs/log-inputs", post(runs::log_inputs))
         .route("/runs/log-model", post(runs::log_model))
+        .route("/runs/outputs", post(runs::log_outputs))
         .route("/metrics/get-history", get(metrics::history))
         .route("/metrics/get-history-bulk", get(metrics::history_bulk))
         .route("/metrics/get-history-bulk-interval", get(metrics::history_bulk_interval))
@@ -80,7 +83,17 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/model-versions/get-download-uri", get(model_versions::download_uri))
         .route("/model-versions/set-tag", post(model_versions::set_tag))
         .route("/model-versions/delete-tag", delete(model_versions::delete_tag))
-        .route("/logged-models/search", post(runs::no_logged_models))
+        .route("/logged-models", post(logged_models::create))
+        .route("/logged-models/search", post(logged_models::search))
+        .route(
+            "/logged-models/{model_id}",
+            get(logged_models::get).patch(logged_models::finalize).delete(logged_models::delete),
+        )
+        .route("/logged-models/{model_id}/params", post(logged_models::log_params))
+        .route("/logged-models/{model_id}/tags", patch(logged_models::set_tags))
+        .route("/logged-models/{model_id}/tags/{*key}", delete(logged_models::delete_tag))
+        .route("/logged-models/{model_id}/artifacts/directories", get(logged_models::list_artifacts))
+        .route("/logged-models/{model_id}/artifacts/files", get(logged_models::download))
         .method_not_allowed_fallback(server_info::wrong_method)
         .fallback(server_info::not_here);
     let proxied = Router::new()

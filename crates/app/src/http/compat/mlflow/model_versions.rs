@@ -24,6 +24,7 @@ pub(super) struct Fields {
     version: Option<String>,
     source: Option<String>,
     run_id: Option<String>,
+    model_id: Option<String>,
     description: Option<String>,
     tags: Vec<KeyValue>,
     stage: Option<String>,
@@ -58,11 +59,21 @@ pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<F
     let run_id = fields.run_id.filter(|id| !id.is_empty());
     // Versions of names that nobody registered are refused, as upstream has it.
     state.tracking().get_model(&name).await?;
+    let Origin { storage_location, of_run, of_model } = origin(&state, &source, run_id.as_deref()).await?;
+    let model_id = fields.model_id.filter(|id| !id.is_empty());
+    if let (Some(said), Some(ModelUri::Logged(meant))) = (&model_id, source.parse().ok())
+        && *said != meant
+    {
+        return Err(MlflowError::invalid(format!(
+            "Invalid model version source: '{source}'. The model_id request parameter must identify the resource that contains the source."
+        )));
+    }
     let new = RegisterVersion {
-        storage_location: storage_location(&state, &source, run_id.as_deref()).await?,
+        storage_location,
         name,
         source,
-        run_id,
+        run_id: run_id.or(of_run),
+        model_id: model_id.or(of_model),
         description: fields.description.unwrap_or_default(),
         user_id: String::new(),
         tags: fields.tags.into_iter().map(checks::registry_tag).collect::<Result<_>>()?,
@@ -71,19 +82,39 @@ pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<F
     answer(&state, made).await
 }
 
-/// Where the folder behind a version's source is. A path on this server's disk is taken only where it is the named
-/// run's own.
-async fn storage_location(state: &AppState, source: &str, run_id: Option<&str>) -> Result<String> {
-    match source.parse::<ModelUri>() {
+/// Where a version comes from.
+struct Origin {
+    /// Where its folder is.
+    storage_location: String,
+    /// The run that made it, where its source tells.
+    of_run: Option<String>,
+    /// The logged model that it is, where its source tells.
+    of_model: Option<String>,
+}
+
+async fn origin(state: &AppState, source: &str, run_id: Option<&str>) -> Result<Origin> {
+    let storage_location = match source.parse::<ModelUri>() {
+        Ok(ModelUri::Registered { name, selector }) => {
+            let version = state.tracking().resolve(&name, &selector).await?;
+            let (of_run, of_model) = (version.run_id, version.model_id);
+            return Ok(Origin { storage_location: version.storage_location, of_run, of_model });
+        }
+        Ok(ModelUri::Logged(model_id)) => {
+            let model = state.tracking().get_logged_model(&model_id).await?;
+            let storage_location = model.artifact_location;
+            return Ok(Origin { storage_location, of_run: model.source_run_id, of_model: Some(model_id) });
+        }
         Ok(ModelUri::Run { run_id, path }) => {
             let run = state.tracking().get_run(&run_id).await?;
-            return Ok(format!("{}/{path}", run.info.artifact_uri));
+            format!("{}/{path}", run.info.artifact_uri)
         }
-        Ok(ModelUri::Registered { name, selector }) => {
-            return Ok(state.tracking().resolve(&name, &selector).await?.storage_location);
-        }
-        _ => {}
-    }
+        _ => storage_location(state, source, run_id).await?,
+    };
+    Ok(Origin { storage_location, of_run: None, of_model: None })
+}
+
+/// The location that an address means. A path on this server's disk is taken only where it is the named run's own.
+async fn storage_location(state: &AppState, source: &str, run_id: Option<&str>) -> Result<String> {
     if let Some(run_id) = run_id {
         let run = state.tracking().get_run(run_id).await?;
         let own = run.info.artifact_uri;

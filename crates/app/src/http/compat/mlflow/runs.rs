@@ -1,11 +1,11 @@
 //! `runs/*`.
 
 use super::checks;
-use super::convert::{RUN_NAME, dataset, metric, run, run_info, status, view};
+use super::convert::{RUN_NAME, add_metric, dataset, run, run_info, status, view};
 use super::error::{MlflowError, Result};
 use super::experiments::page_size;
 use super::input::{Input, WireEnum, integer, required, texts};
-use super::types::{DatasetInput, KeyValue, Listed, NewMetric, Run};
+use super::types::{DatasetInput, KeyValue, Listed, ModelInput, ModelOutput, NewMetric, Run};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
@@ -162,7 +162,8 @@ pub(super) struct LogMetric {
 
 pub(super) async fn log_metric(State(state): State<AppState>, Input(fields): Input<LogMetric>) -> Result<Json<Value>> {
     let run_id = required("run_id", fields.run_id.or(fields.run_uuid))?;
-    let batch = LogBatch { metrics: vec![metric(fields.metric)?], ..LogBatch::default() };
+    let mut batch = LogBatch::default();
+    add_metric(&mut batch, fields.metric)?;
     state.tracking().log_batch(&run_id, batch).await?;
     Ok(Json(json!({})))
 }
@@ -187,12 +188,12 @@ pub(super) struct Batch {
 pub(super) async fn log_batch(State(state): State<AppState>, Input(fields): Input<Batch>) -> Result<Json<Value>> {
     let run_id = required("run_id", fields.run_id)?;
     checks::batch(&fields.metrics, &fields.params, &fields.tags)?;
-    let batch = LogBatch {
-        metrics: fields.metrics.into_iter().map(metric).collect::<Result<_>>()?,
+    let mut batch = LogBatch {
         params: fields.params.into_iter().map(checks::param).collect::<Result<_>>()?,
         tags: fields.tags.into_iter().map(checks::tag).collect::<Result<_>>()?,
-        inputs: Vec::new(),
+        ..LogBatch::default()
     };
+    fields.metrics.into_iter().try_for_each(|metric| add_metric(&mut batch, metric))?;
     let name = batch.tags.iter().rev().find(|tag| tag.key == RUN_NAME).map(|tag| tag.value.clone());
     state.tracking().log_batch(&run_id, batch).await?;
     rename_to_tag(&state, &run_id, name).await
@@ -226,12 +227,33 @@ pub(super) async fn delete_tag(State(state): State<AppState>, Input(fields): Inp
 pub(super) struct LogInputs {
     run_id: Option<String>,
     datasets: Vec<DatasetInput>,
+    models: Vec<ModelInput>,
 }
 
 pub(super) async fn log_inputs(State(state): State<AppState>, Input(fields): Input<LogInputs>) -> Result<Json<Value>> {
     let run_id = required("run_id", fields.run_id)?;
     let inputs = fields.datasets.into_iter().map(dataset).collect::<Result<_>>()?;
-    state.tracking().log_batch(&run_id, LogBatch { inputs, ..LogBatch::default() }).await?;
+    let model_inputs = fields.models.into_iter().map(|model| model.model_id).collect();
+    state.tracking().log_batch(&run_id, LogBatch { inputs, model_inputs, ..LogBatch::default() }).await?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LogOutputs {
+    run_id: Option<String>,
+    models: Vec<ModelOutput>,
+}
+
+/// `runs/outputs`: the logged models that a run made.
+pub(super) async fn log_outputs(
+    State(state): State<AppState>,
+    Input(fields): Input<LogOutputs>,
+) -> Result<Json<Value>> {
+    let run_id = required("run_id", fields.run_id)?;
+    let output = |ModelOutput { model_id, step }| metria_store::ModelOutput { model_id, step: step.unwrap_or(0) };
+    let model_outputs = fields.models.into_iter().map(output).collect();
+    state.tracking().log_batch(&run_id, LogBatch { model_outputs, ..LogBatch::default() }).await?;
     Ok(Json(json!({})))
 }
 
@@ -259,10 +281,4 @@ pub(super) async fn log_model(State(state): State<AppState>, Input(fields): Inpu
     let tag = Tag { key: LOGGED_MODELS.to_owned(), value: Value::from(models).to_string() };
     state.tracking().log_batch(&run_id, LogBatch { tags: vec![tag], ..LogBatch::default() }).await?;
     Ok(Json(json!({})))
-}
-
-/// `logged-models/search`, which clients from 3.0 on ask when they list artifacts: there are none here, since this
-/// server does not take logged models yet.
-pub(super) async fn no_logged_models() -> Json<Value> {
-    Json(json!({}))
 }

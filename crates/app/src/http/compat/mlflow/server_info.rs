@@ -2,15 +2,12 @@
 
 use super::error::MlflowError;
 use axum::Json;
-use axum::extract::OriginalUri;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
 /// What upstream has and this server has not, by the beginning of its path behind the prefix and version, and why.
 /// `docs/compat/mlflow.md` has the same list.
 const NOT_HERE: &[(&str, &str)] = &[
-    ("/logged-models", "logged models are not here yet"),
-    ("/runs/outputs", "logged models are not here yet"),
     ("/traces", "traces are not here yet"),
     ("/unified-traces", "traces are not here yet"),
     ("/get-online-trace-details", "it is a service of Databricks"),
@@ -49,18 +46,19 @@ pub(super) async fn get() -> Json<Value> {
 }
 
 /// The answer to a path that is not here: 501 where upstream has it, 404 where nobody has.
-pub(super) async fn not_here(method: Method, OriginalUri(uri): OriginalUri) -> MlflowError {
+pub(super) async fn not_here(method: Method, uri: Uri) -> MlflowError {
     let path = uri.path();
-    let rest = ["/mlflow-artifacts/", "/mlflow/"].iter().find_map(|family| path.split_once(family));
-    let rest = rest.map(|(_, rest)| format!("/{rest}")).unwrap_or_default();
-    match NOT_HERE.iter().find(|(start, _)| begins(&rest, start)) {
+    // The prefix is gone where routes are nested below it.
+    let rest = ["/mlflow-artifacts", "/mlflow"].iter().find_map(|family| path.split_once(family));
+    let rest = rest.map_or(path, |(_, rest)| rest);
+    match NOT_HERE.iter().find(|(start, _)| begins(rest, start)) {
         Some((_, why)) => MlflowError::not_implemented(format!("this server does not answer {method} {path}: {why}")),
         None => MlflowError::endpoint(StatusCode::NOT_FOUND, format!("there is no {path}")),
     }
 }
 
 /// The answer to a method that a path does not take.
-pub(super) async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> MlflowError {
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> MlflowError {
     let message = format!("{} does not take {method}; the Allow header names the methods it takes", uri.path());
     MlflowError::endpoint(StatusCode::METHOD_NOT_ALLOWED, message)
 }

@@ -83,6 +83,26 @@ pub(super) struct RunData {
 pub(super) struct RunInputs {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) dataset_inputs: Vec<DatasetInput>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) model_inputs: Vec<ModelInput>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ModelInput {
+    pub(super) model_id: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RunOutputs {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) model_outputs: Vec<ModelOutput>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ModelOutput {
+    pub(super) model_id: String,
+    #[serde(default, deserialize_with = "integer")]
+    pub(super) step: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,6 +110,7 @@ pub(super) struct Run {
     pub(super) info: RunInfo,
     pub(super) data: RunData,
     pub(super) inputs: RunInputs,
+    pub(super) outputs: RunOutputs,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,6 +122,48 @@ pub(super) struct Metric {
     pub(super) step: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) run_id: Option<String>,
+    #[serde(flatten)]
+    pub(super) of: MeasuredOn,
+}
+
+/// The logged model and dataset of a metric.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct MeasuredOn {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dataset_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dataset_digest: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LoggedModel {
+    pub(super) info: LoggedModelInfo,
+    pub(super) data: LoggedModelData,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LoggedModelInfo {
+    pub(super) model_id: String,
+    pub(super) experiment_id: String,
+    pub(super) name: String,
+    pub(super) creation_timestamp_ms: i64,
+    pub(super) last_updated_timestamp_ms: i64,
+    pub(super) artifact_uri: String,
+    pub(super) status: &'static str,
+    pub(super) model_type: String,
+    pub(super) source_run_id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<KeyValue>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LoggedModelData {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) params: Vec<KeyValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) metrics: Vec<Metric>,
 }
 
 /// A metric as it is logged.
@@ -113,6 +176,12 @@ pub(super) struct NewMetric {
     pub(super) timestamp: Option<i64>,
     #[serde(default, deserialize_with = "integer")]
     pub(super) step: Option<i64>,
+    #[serde(default)]
+    pub(super) model_id: Option<String>,
+    #[serde(default)]
+    pub(super) dataset_name: Option<String>,
+    #[serde(default)]
+    pub(super) dataset_digest: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -188,6 +257,8 @@ pub(super) struct ModelVersion {
     pub(super) description: String,
     pub(super) source: String,
     pub(super) run_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model_id: Option<String>,
     pub(super) status: &'static str,
     pub(super) run_link: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
