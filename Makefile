@@ -17,10 +17,12 @@ demo: setup-demo ## Build, then train, validate, register and serve a model on r
 	cargo build --profile demo -p metria-app
 	$(CARGO_TARGET_DIR)/demo/metria demo $(if $(KEEP),--keep)
 
-test: setup-test setup-s3 test-data $(CACHE)/mlflow-2/.ready $(CACHE)/mlflow-3/.ready ## Run every test but that on UCI Adult: a private PostgreSQL and S3 server, Chromium on the pages, MLflow clients
+test: setup-test setup-s3 test-data $(CACHE)/mlflow-2/.ready $(CACHE)/mlflow-3/.ready ## Run every test but that on UCI Adult: a private PostgreSQL and S3 server, Chromium on the pages, MLflow's clients and server
 	scripts/with-postgres scripts/with-s3 cargo test --workspace
 	$(PYTHON) -m pytest --quiet tests/browser
-	for client in 2 3; do scripts/with-s3 $(CACHE)/mlflow-$$client/bin/python -m pytest --quiet -W ignore tests/compat/mlflow || exit 1; done
+	for client in 2 3; do for store in sqlite postgres; do \
+		scripts/with-postgres scripts/with-s3 $(CACHE)/mlflow-$$client/bin/python -m pytest --quiet -W ignore --store $$store tests/compat/mlflow || exit 1; \
+	done; done
 	@echo "Not run: the golden case on UCI Adult, which this repository may not hold. Run it with: make test-adult METRIA_ADULT=folder"
 
 test-adult: setup-test $(VENV)/.ready ## Run the test on UCI Adult: METRIA_ADULT=folder with adult_train.csv
@@ -43,8 +45,8 @@ deny: ## The same lists with known vulnerabilities, where cargo-deny is installe
 	cargo deny check
 
 bench: setup-test $(BENCH_VENV)/.ready ## Measure beside the peers and write docs/BENCHMARKS.md (BENCH=--quick: smoke run)
-	cargo build --release -p metria-app -p metria -p metria-learn -p metria-data --bins \
-		--example bench_forest --example bench_predict_row --example bench_http --example read_csv
+	cargo build --release -p metria-app -p metria -p metria-learn -p metria-data -p metria-store-sql --bins \
+		--example bench_forest --example bench_predict_row --example bench_http --example read_csv --example fill_runs
 	$(BENCH_VENV)/bin/python bench/run.py --bin-dir $(CARGO_TARGET_DIR)/release $(BENCH)
 
 fmt: ## Format the code

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -54,16 +55,24 @@ def server(command, port, log):
     """A server that answers /health; tells its process and the seconds from start to the first answer."""
     with open(log, "wb") as file:
         start = time.perf_counter()
-        process = subprocess.Popen([str(part) for part in command], stdout=file, stderr=file)
+        # A group of its own, so that a server's workers end with it.
+        words = [str(part) for part in command]
+        process = subprocess.Popen(words, stdout=file, stderr=file, start_new_session=True)
         try:
             yield process, _first_answer(process, port, start, log)
         finally:
-            process.terminate()
+            _signal(process, signal.SIGTERM)
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                pass
+            _signal(process, signal.SIGKILL)
+            process.wait()
+
+
+def _signal(process, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _first_answer(process, port, start, log):
@@ -94,6 +103,39 @@ def cpu_s(pid):
     """CPU seconds that a process has used so far."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def tree(pid):
+    """A process and all that came from it."""
+    found = [pid]
+    for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in thread.read_text().split():
+            found += tree(int(child))
+    return found
+
+
+def tree_cpu_s(pid):
+    return sum(cpu_s(one) for one in tree(pid))
+
+
+def tree_resident_mb(pid):
+    """Memory of a process and all that came from it; what they share counts once."""
+    sizes = (pathlib.Path(f"/proc/{one}/smaps_rollup").read_text() for one in tree(pid))
+    return sum(int(line.split()[1]) for text in sizes for line in text.splitlines() if line.startswith("Pss:")) / 1024
+
+
+def tree_peak_mb(pid):
+    """The most memory that each of them ever held, together."""
+    texts = (pathlib.Path(f"/proc/{one}/status").read_text() for one in tree(pid))
+    return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("VmHWM:")) / 1024
+
+
+def run_silent(command):
+    """Runs a command that prints nothing that is of use."""
+    words = [str(part) for part in command]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(words)[:300]} ended with {done.returncode}:\n{done.stderr[-2_000:]}")
 
 
 def ask(port, path, body, n):

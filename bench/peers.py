@@ -119,7 +119,7 @@ def read_csv(arguments):
 def versions(_):
     from importlib.metadata import version
 
-    packages = ["numpy", "scikit-learn", "xgboost-cpu", "polars", "flask", "werkzeug", "pandas"]
+    packages = ["numpy", "scikit-learn", "xgboost-cpu", "polars", "flask", "werkzeug", "pandas", "mlflow", "uvicorn"]
     return {"python": sys.version.split()[0], **{name: version(name) for name in packages}}
 
 

@@ -13,7 +13,6 @@ import os
 import pathlib
 import shlex
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -23,6 +22,8 @@ import numpy as np
 import datasets
 import measure
 import report
+import tracking
+from common import Different, entry, median, say
 
 HERE = pathlib.Path(__file__).parent
 CREDIT = HERE.parent / "data" / "german_credit.csv"
@@ -30,10 +31,6 @@ CACHE = HERE / ".cache"
 MODEL_PATH = "/predict/german-credit"
 THREADS = 2
 FOREST = {"n_estimators": 100, "max_depth": 10, "random_state": 42}
-
-
-class Different(Exception):
-    """Two sides gave different answers, so that comparing their speed means nothing."""
 
 
 def credit_rows(n):
@@ -45,10 +42,6 @@ def credit_rows(n):
         for name in ["job", "credit_amount", "duration", "age"]:
             row[name] = int(row[name])
     return rows
-
-
-def say(text):
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 
 def take_turns(sides, repetitions, what):
@@ -63,27 +56,12 @@ def take_turns(sides, repetitions, what):
     return results
 
 
-def median(results, key):
-    return statistics.median(result[key] for result in results)
-
-
-def entry(what, ours, peer, theirs, unit, aim="–", least=None, most=None, higher_is_better=False, why=""):
-    """One line of the report. `least` is the smallest ratio, `most` the largest value of ours, that meets the aim."""
-    ratio = None if theirs is None else (ours / theirs if higher_is_better else theirs / ours)
-    met = None
-    if least is not None:
-        met = ratio >= least
-    if most is not None:
-        met = ours <= most
-    fields = {"what": what, "our_value": ours, "peer": peer, "peer_value": theirs, "unit": unit}
-    return {**fields, "ratio": ratio, "aim": aim, "met": met, "why": why}
-
-
 class Bench:
     def __init__(self, options):
         self.options = options
         self.bin = options.bin_dir
         self.quick = options.quick
+        self.cache = CACHE
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="metria-bench-"))
         CACHE.mkdir(exist_ok=True)
 
@@ -392,6 +370,7 @@ GROUPS = {
     "http": Bench.serving,
     "csv": Bench.csv,
     "start": Bench.start,
+    **tracking.GROUPS,
 }
 
 

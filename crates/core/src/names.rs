@@ -25,6 +25,14 @@ pub enum NameError {
         /// The name that came.
         name: String,
     },
+    /// The name means something else.
+    #[error("the {what} `{name}` is reserved")]
+    Reserved {
+        /// What is named.
+        what: &'static str,
+        /// The name that came.
+        name: String,
+    },
     /// The path would leave its root.
     #[error(
         "the path must be relative and stay inside its folder (no `..`, no leading `/`, no empty part, no backslash); got `{0}`"
@@ -62,6 +70,24 @@ pub fn check_key(what: &'static str, key: &str) -> Result<(), NameError> {
     check_name(what, key, 250, &[])?;
     if key.starts_with('/') || key.split('/').any(|part| part == "..") {
         return Err(NameError::Path(key.to_owned()));
+    }
+    Ok(())
+}
+
+/// Checks an alias of a model's version: 1 to 255 letters, digits, `_` and `-`; not `latest`, and no version such as
+/// `v3`, since both mean something else.
+///
+/// # Errors
+/// [`NameError`] naming what is wrong.
+pub fn check_alias(alias: &str) -> Result<(), NameError> {
+    check_name("alias", alias, 255, &[])?;
+    let refused = |found: String| NameError::Character { what: "alias", found, name: alias.to_owned() };
+    if let Some(found) = alias.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '_' | '-'))) {
+        return Err(refused(found.escape_default().to_string()));
+    }
+    let number = alias.strip_prefix(['v', 'V']).unwrap_or_default();
+    if alias.eq_ignore_ascii_case("latest") || (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(NameError::Reserved { what: "alias", name: alias.to_owned() });
     }
     Ok(())
 }
@@ -162,6 +188,16 @@ mod tests {
         }
         for bad in ["", "a/b", "..", ".", "a:b", "a@b", "a\nb", "  ", "a\\b", &"x".repeat(257)] {
             assert!(check_model_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn aliases() {
+        for good in ["champion", "a-b_C", "123", "v", "größe", "Production", &"a".repeat(255)] {
+            check_alias(good).expect(good);
+        }
+        for bad in ["", "latest", "Latest", "v3", "V12", "a.b", "a b", "a/b", "../x", &"a".repeat(256)] {
+            assert!(check_alias(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -58,7 +58,7 @@ pub trait ExperimentStore: Send + Sync {
     async fn rename_experiment(&self, experiment_id: &str, name: &str, now_ms: i64) -> Result<()>;
 
     /// Deletes or restores. Doing it twice changes nothing, the time of the last update included.
-    /// Runs keep their own lifecycle.
+    /// Its runs go with it: all are deleted, all are restored, those that were deleted one by one too.
     async fn set_experiment_lifecycle(&self, experiment_id: &str, lifecycle: Lifecycle, now_ms: i64) -> Result<()>;
 
     /// Removes an experiment with its traces and logged models; nothing brings it back. `Conflict` while it is not

@@ -35,7 +35,7 @@ pub use memory::MemoryStore;
 pub use models::{GateCheck, GateDecision, ModelStore, ModelVersion, RegisteredModel, StageTransition};
 pub use page_token::{PageToken, SortValue};
 pub use query::{Comparison, Condition, Entity, OrderBy, Page, RunQuery, Statistic, Value};
-pub use runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
+pub use runs::{DatasetInput, DatasetUse, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
 pub use trace_query::{TraceCondition, TraceField, TraceOrder, TracePlace, TraceQuery};
 pub use traces::{
     Assessment, AssessmentKind, Span, SpanContent, SpanEvent, SpanLink, SpanStatus, TraceInfo, TraceSelection,

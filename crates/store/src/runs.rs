@@ -144,6 +144,19 @@ pub struct DatasetInput {
     pub context: Option<String>,
 }
 
+/// A dataset that runs of an experiment read, whatever it was used for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DatasetUse {
+    /// The experiment whose runs read it.
+    pub experiment_id: String,
+    /// Its name.
+    pub name: String,
+    /// Digest of its content.
+    pub digest: String,
+    /// `training`, `evaluation`, …
+    pub context: Option<String>,
+}
+
 /// One run with what was logged to it: params and tags by key, the latest value of each metric by key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -250,6 +263,10 @@ pub trait RunStore: Send + Sync {
     /// Removes a run and all that was logged to it; nothing brings it back. `Conflict` while neither it nor its
     /// experiment is deleted, and while a model version comes from it: its run, or its run's id in where it is kept.
     async fn delete_run_for_good(&self, run_id: &str) -> Result<()>;
+
+    /// The datasets that runs of these experiments read, each once, by (experiment, name, digest, context) with no
+    /// context first; at most `limit`.
+    async fn list_dataset_uses(&self, experiment_ids: &[String], limit: usize) -> Result<Vec<DatasetUse>>;
 
     /// One page of runs. Ties are broken by start time descending, then run id ascending;
     /// runs without the key come last in either direction, and a metric that is NaN counts as none there.

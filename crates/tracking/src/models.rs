@@ -6,7 +6,7 @@ use crate::events::Change;
 use crate::prompts::{asks_for_prompts, is_prompt};
 use crate::search::{Subject, parse_expression, split};
 use crate::select::{Found, Search, registry_tag_value, select};
-use metria_core::names::{check_key, check_model_name};
+use metria_core::names::{check_alias, check_key, check_model_name};
 use metria_core::time::now_ms;
 use metria_core::{ModelStage, VersionSelector};
 use metria_store::{Entity, GateDecision, ModelVersion, Page, RegisteredModel, StageTransition, Tag};
@@ -326,7 +326,7 @@ impl Tracking {
     /// # Errors
     /// When the alias is refused or there is no such version.
     pub async fn set_alias(&self, name: &str, alias: &str, version: u32) -> Result<()> {
-        check_key("alias", alias)?;
+        check_alias(alias)?;
         self.store.set_alias(name, alias, version, now_ms()).await?;
         self.announce(Change::AliasSet { name, alias, version }).await;
         Ok(())

@@ -6,7 +6,7 @@ use crate::{Tracking, names};
 use metria_core::ids;
 use metria_core::names::{check_display_name, check_key};
 use metria_core::time::now_ms;
-use metria_store::{Lifecycle, LogBatch, Metric, Page, Run, RunInfo, RunQuery, RunStatus, Tag};
+use metria_store::{DatasetUse, Lifecycle, LogBatch, Metric, Page, Run, RunInfo, RunQuery, RunStatus, Tag};
 
 /// Limits of one batch, as MLflow's clients know them.
 const MOST_METRICS: usize = 1_000;
@@ -184,6 +184,14 @@ impl Tracking {
     pub async fn metric_history(&self, run_id: &str, key: &str) -> Result<Vec<Metric>> {
         self.store.get_run(run_id).await?;
         Ok(self.store.metric_history(run_id, key).await?)
+    }
+
+    /// The datasets that runs of these experiments read, each once; at most `limit`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list_dataset_uses(&self, experiment_ids: &[String], limit: usize) -> Result<Vec<DatasetUse>> {
+        Ok(self.store.list_dataset_uses(experiment_ids, limit).await?)
     }
 
     /// One page of runs.

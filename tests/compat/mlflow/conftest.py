@@ -1,27 +1,51 @@
-"""A Metria server of its own, and MLflow's client pointed at it by nothing but its URL."""
+"""A Metria server, MLflow's own server, and MLflow's client pointed at the first by nothing but its URL."""
 
-import json
 import os
-import subprocess
+import uuid
 
 import mlflow
 import pytest
+import servers
 from mlflow import MlflowClient
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--store",
+        choices=["sqlite", "postgres"],
+        default="sqlite",
+        help="where Metria keeps its records: SQLite, with artifacts in a folder; or the database of METRIA_TEST_POSTGRES "
+        "(scripts/with-postgres), with artifacts in the bucket of METRIA_TEST_S3 (scripts/with-s3) if that is set",
+    )
+
+
+def storage(config):
+    """The URLs of records and artifacts; nothing where they are in the home."""
+    if config.getoption("--store") == "sqlite":
+        return None, None
+    if "METRIA_TEST_POSTGRES" not in os.environ:
+        pytest.exit("--store postgres needs METRIA_TEST_POSTGRES; scripts/with-postgres COMMAND sets it", returncode=4)
+    bucket = os.environ.get("METRIA_TEST_S3")
+    return os.environ["METRIA_TEST_POSTGRES"], bucket and f"{bucket}/{uuid.uuid4().hex}"
+
+
+def pytest_report_header(config):
+    records, artifacts = storage(config)
+    return f"MLflow {mlflow.__version__}; records: {records or 'SQLite'}; artifacts: {artifacts or 'a folder'}"
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    command = [os.environ["METRIA_BIN"], "server", "--home", str(home), "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        text = ""
-        while "}" not in text:
-            line = process.stdout.readline()
-            assert line, f"the server ended before it said where it listens: {text}"
-            text += line
-        yield json.loads(text)["url"]
-        process.terminate()
-        assert process.wait(timeout=60) == 0
+def server(tmp_path_factory, pytestconfig):
+    """Metria."""
+    with servers.metria(tmp_path_factory.mktemp("home"), *storage(pytestconfig)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stock_server(tmp_path_factory):
+    """MLflow's own server."""
+    with servers.stock(tmp_path_factory.mktemp("stock")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,21 +11,20 @@ fn what_is_missing_is_named() {
         ("POST", "issues", "issues"),
         ("PATCH", "issues/1", "issues"),
         ("POST", "issues/search", "issues"),
-        ("POST", "label-schemas/create", "label schemas"),
-        ("GET", "label-schemas/list", "label schemas"),
-        ("DELETE", "label-schemas/delete", "label schemas"),
-        ("POST", "review-queues/create", "review queues"),
-        ("GET", "review-queues/items/list", "review queues"),
-        ("POST", "prompt-optimization/jobs", "prompt optimization"),
-        ("GET", "prompt-optimization/jobs/1", "prompt optimization"),
-        ("POST", "gateway/secrets/create", "AI gateway"),
-        ("GET", "gateway/endpoints/list", "AI gateway"),
-        ("PATCH", "gateway/guardrails/update-config", "AI gateway"),
-        ("GET", "workspaces", "workspaces"),
-        ("POST", "workspaces", "workspaces"),
-        ("DELETE", "workspaces/default", "workspaces"),
+        ("POST", "label-schemas/create", "labelling"),
+        ("GET", "label-schemas/list", "labelling"),
+        ("DELETE", "label-schemas/delete", "labelling"),
+        ("POST", "review-queues/create", "labelling"),
+        ("GET", "review-queues/items/list", "labelling"),
+        ("POST", "prompt-optimization/jobs", "not optimised"),
+        ("GET", "prompt-optimization/jobs/1", "not optimised"),
+        ("POST", "gateway/secrets/create", "configuration"),
+        ("GET", "gateway/endpoints/list", "configuration"),
+        ("PATCH", "gateway/guardrails/update-config", "configuration"),
+        ("GET", "workspaces", "one workspace"),
+        ("POST", "workspaces", "one workspace"),
+        ("DELETE", "workspaces/default", "one workspace"),
         ("PUT", "scorers/online-config", "scorers"),
-        ("GET", "never/heard/of", "never/heard/of"),
     ];
     for prefix in ["/api/2.0/mlflow", "/api/3.0/mlflow", "/ajax-api/2.0/mlflow", "/ajax-api/3.0/mlflow"] {
         for (method, path, named) in missing {
@@ -36,12 +35,15 @@ fn what_is_missing_is_named() {
             assert_eq!(body["error_code"], json!("NOT_IMPLEMENTED"), "{method} {whole}");
             says(body["message"].as_str().expect("words"), &[named, method]);
         }
+        let answer = server.get(&format!("{prefix}/never/heard/of"));
+        assert_eq!(answer.status, 404, "{prefix}");
+        assert_eq!(answer.json()["error_code"], json!("ENDPOINT_NOT_FOUND"), "{prefix}");
     }
     for method in ["GET", "POST"] {
         let answer = server.send(method, "/graphql", &["content-type: application/json"], b"{}");
         assert_eq!(answer.status, 501, "{method}");
         assert_eq!(answer.json()["error_code"], json!("NOT_IMPLEMENTED"));
-        says(answer.json()["message"].as_str().expect("words"), &["GraphQL"]);
+        says(answer.json()["message"].as_str().expect("words"), &["pages of its own"]);
     }
 }
 

@@ -132,6 +132,12 @@ async fn set_lifecycle(connection: &mut Connection, experiment_id: &str, to: Lif
     .await
     .map_err(backend)?;
     if changed.rows_affected() > 0 {
+        sqlx::query("UPDATE runs SET lifecycle = $1 WHERE experiment_id = $2 AND lifecycle <> $1")
+            .bind(lifecycle_name(to))
+            .bind(experiment_id)
+            .execute(connection)
+            .await
+            .map_err(backend)?;
         return Ok(());
     }
     let there: Option<String> = sqlx::query_scalar("SELECT name FROM experiments WHERE experiment_id = $1")

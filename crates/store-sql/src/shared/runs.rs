@@ -11,8 +11,8 @@ use crate::search::{Segment, is_few, lifecycle_name, page, probe, segments};
 use crate::sql::Dialect;
 use metria_store::text::{check_tags, check_texts};
 use metria_store::{
-    DatasetInput, Entity, Error, Lifecycle, LogBatch, Metric, ModelOutput, OrderBy, Page, PageToken, Result, Run,
-    RunInfo, RunKeys, RunQuery, RunStatus, RunStore, SortValue, Tag,
+    DatasetInput, DatasetUse, Entity, Error, Lifecycle, LogBatch, Metric, ModelOutput, OrderBy, Page, PageToken,
+    Result, Run, RunInfo, RunKeys, RunQuery, RunStatus, RunStore, SortValue, Tag,
 };
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -53,6 +53,15 @@ fn input(row: &Row) -> Result<DatasetInput> {
         source: get(row, "source")?,
         schema: get(row, "schema")?,
         profile: get(row, "profile")?,
+        context: get(row, "context")?,
+    })
+}
+
+fn dataset_use(row: &Row) -> Result<DatasetUse> {
+    Ok(DatasetUse {
+        experiment_id: get(row, "experiment_id")?,
+        name: get(row, "name")?,
+        digest: get(row, "digest")?,
         context: get(row, "context")?,
     })
 }
@@ -425,6 +434,19 @@ impl RunStore for SqlStore {
         };
         snapshot.commit().await.map_err(backend)?;
         Ok(found)
+    }
+
+    async fn list_dataset_uses(&self, experiment_ids: &[String], limit: usize) -> Result<Vec<DatasetUse>> {
+        // PostgreSQL sorts NULL last where SQLite sorts it first.
+        let sql = format!(
+            "SELECT DISTINCT r.experiment_id, d.name, d.digest, d.context, d.context IS NOT NULL AS said
+             FROM run_inputs d JOIN runs r ON r.run_id = d.run_id
+             WHERE r.experiment_id {OF_RUNS}
+             ORDER BY r.experiment_id, d.name, d.digest, said, d.context LIMIT {limit}"
+        );
+        let ids = id_list(experiment_ids.iter().map(String::as_str));
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids).fetch_all(&self.readers).await.map_err(backend)?;
+        rows.iter().map(dataset_use).collect()
     }
 
     async fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {

@@ -1,7 +1,7 @@
 //! Promises of [`ExperimentStore`](crate::ExperimentStore).
 
 use super::{experiment, ok, refused, run_info, tag};
-use crate::{Experiment, Lifecycle, Store};
+use crate::{Experiment, Lifecycle, RunInfo, Store};
 use metria_core::ErrorKind;
 
 /// An experiment is read back as it was written, by id and by name, its tags by key.
@@ -67,10 +67,15 @@ pub async fn renaming(store: &dyn Store) {
     assert_eq!(ok(store.get_experiment("1").await).name, "uno");
 }
 
-/// Deleting and restoring changes the lifecycle once, and runs keep their own.
+/// Deleting and restoring changes the lifecycle once, and that of the experiment's runs with it; others keep theirs.
 pub async fn deleting_and_restoring(store: &dyn Store) {
     ok(store.create_experiment(experiment("1", "one")).await);
+    ok(store.create_experiment(experiment("2", "two")).await);
     ok(store.create_run(run_info(1), Vec::new()).await);
+    ok(store.create_run(run_info(2), Vec::new()).await);
+    ok(store.create_run(RunInfo { experiment_id: "2".to_owned(), ..run_info(3) }, Vec::new()).await);
+    ok(store.set_run_lifecycle(&run_info(2).run_id, Lifecycle::Deleted, 120).await);
+    let of_run = async |number| ok(store.get_run(&run_info(number).run_id).await).info.lifecycle;
     for (lifecycle, now_ms, updated_ms) in [
         (Lifecycle::Active, 150, 100),
         (Lifecycle::Deleted, 200, 200),
@@ -80,7 +85,9 @@ pub async fn deleting_and_restoring(store: &dyn Store) {
         ok(store.set_experiment_lifecycle("1", lifecycle, now_ms).await);
         let experiment = ok(store.get_experiment("1").await);
         assert_eq!((experiment.lifecycle, experiment.last_update_time_ms), (lifecycle, updated_ms));
-        assert_eq!(ok(store.get_run(&run_info(1).run_id).await).info.lifecycle, Lifecycle::Active);
+        assert_eq!((of_run(1).await, of_run(3).await), (lifecycle, Lifecycle::Active));
+        let own = if updated_ms == 100 { Lifecycle::Deleted } else { lifecycle };
+        assert_eq!(of_run(2).await, own, "a run that was deleted by itself comes back with its experiment");
     }
 }
 

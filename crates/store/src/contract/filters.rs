@@ -36,7 +36,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// A search looks into the experiments and lifecycles that were asked for.
+/// A search looks into the experiments and lifecycles that were asked for; the runs of a deleted experiment are deleted.
 pub async fn experiments_and_lifecycles(store: &dyn Store) {
     for id in ["1", "2", "3"] {
         ok(store.create_experiment(experiment(id, id)).await);
@@ -49,11 +49,12 @@ pub async fn experiments_and_lifecycles(store: &dyn Store) {
     ok(store.set_experiment_lifecycle("3", Lifecycle::Deleted, 2_000).await);
     for (experiment_ids, lifecycle, expected) in [
         (&[][..], None, vec![0, 1, 2, 3, 4]),
-        (&[], Some(Lifecycle::Active), vec![1, 2, 3, 4]),
-        (&[], Some(Lifecycle::Deleted), vec![0]),
+        (&[], Some(Lifecycle::Active), vec![1, 3, 4]),
+        (&[], Some(Lifecycle::Deleted), vec![0, 2]),
         (&["1"], None, vec![0, 3]),
         (&["1"], Some(Lifecycle::Active), vec![3]),
-        (&["3", "2"], Some(Lifecycle::Active), vec![1, 2, 4]),
+        (&["3", "2"], Some(Lifecycle::Active), vec![1, 4]),
+        (&["3", "2"], Some(Lifecycle::Deleted), vec![2]),
         (&["9"], None, vec![]),
     ] {
         let query = RunQuery { experiment_ids: texts(experiment_ids), lifecycle, ..query(100) };

@@ -64,7 +64,7 @@ macro_rules! contract_tests {
             what_is_written_is_read, an_id_is_taken_once, experiments_must_be_there_and_active,
             what_is_missing_is_not_found, updating_changes_what_is_given, deleted_runs_are_read_only,
             a_batch_is_all_or_nothing, params_never_change, a_batch_that_contradicts_itself_is_refused,
-            tags_are_replaced_and_removed, inputs_are_replaced, readers_see_whole_batches, big_batches, odd_texts,
+            tags_are_replaced_and_removed, inputs_are_replaced, datasets_of_experiments, readers_see_whole_batches, big_batches, odd_texts,
             nul_is_refused,
         );
         $crate::contract_tests!(@entity $open, metrics:

@@ -1,7 +1,7 @@
 //! Promises of [`RunStore`](crate::RunStore) but for metrics and searches.
 
 use super::{experiment, input, metric, metrics_of, ok, param, params_of, refused, run_id, run_info, tag, with_runs};
-use crate::{Lifecycle, LogBatch, RunInfo, RunStatus, Store};
+use crate::{DatasetUse, Lifecycle, LogBatch, RunInfo, RunStatus, Store};
 use futures_util::future::join;
 use metria_core::ErrorKind;
 
@@ -183,6 +183,34 @@ pub async fn inputs_are_replaced(store: &dyn Store) {
     replaced.schema = None;
     ok(store.log_batch(&id, inputs_of(vec![replaced.clone()])).await);
     assert_eq!(ok(store.get_run(&id).await).inputs, [replaced]);
+}
+
+/// The datasets of experiments are listed once, however many runs read them, in order and up to a limit.
+pub async fn datasets_of_experiments(store: &dyn Store) {
+    ok(store.create_experiment(experiment("1", "one")).await);
+    ok(store.create_experiment(experiment("2", "two")).await);
+    for (number, experiment_id, inputs) in [
+        (0, "1", vec![input("b", "d1", Some("training")), input("a", "d2", None)]),
+        (1, "1", vec![input("b", "d1", Some("training")), input("a", "d2", Some("x"))]),
+        (2, "2", vec![input("b", "d1", Some("training"))]),
+        (3, "2", Vec::new()),
+    ] {
+        ok(store.create_run(RunInfo { experiment_id: experiment_id.to_owned(), ..run_info(number) }, Vec::new()).await);
+        ok(store.log_batch(&run_info(number).run_id, LogBatch { inputs, ..LogBatch::default() }).await);
+    }
+    let used = |experiment_id: &str, name: &str, digest: &str, context: Option<&str>| DatasetUse {
+        experiment_id: experiment_id.to_owned(),
+        name: name.to_owned(),
+        digest: digest.to_owned(),
+        context: context.map(str::to_owned),
+    };
+    let one = [used("1", "a", "d2", None), used("1", "a", "d2", Some("x")), used("1", "b", "d1", Some("training"))];
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    assert_eq!(ok(store.list_dataset_uses(&ids(&["1"]), 100).await), one);
+    assert_eq!(ok(store.list_dataset_uses(&ids(&["1"]), 2).await), one[..2]);
+    let both = [&one[..], &[used("2", "b", "d1", Some("training"))]].concat();
+    assert_eq!(ok(store.list_dataset_uses(&ids(&["2", "1", "it's"]), 100).await), both);
+    assert_eq!(ok(store.list_dataset_uses(&[], 100).await), []);
 }
 
 /// A reader sees a batch whole or not at all, in one run as in a page of runs.

@@ -80,6 +80,10 @@ impl ExperimentStore for MemoryStore {
             if experiment.lifecycle != lifecycle {
                 experiment.lifecycle = lifecycle;
                 experiment.last_update_time_ms = now_ms;
+                let runs = records.runs.values_mut().map(|run| &mut run.info);
+                for info in runs.filter(|info| info.experiment_id == experiment_id) {
+                    info.lifecycle = lifecycle;
+                }
             }
             Ok(())
         })

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::experiments::Lifecycle;
 use crate::logged_models::ModelOutput;
 use crate::query::{NO_MEAN_FROM, Page, RunQuery, Statistic};
-use crate::runs::{DatasetInput, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
+use crate::runs::{DatasetInput, DatasetUse, LogBatch, Metric, Param, Run, RunInfo, RunKeys, RunStatus, RunStore, Tag};
 use crate::text::{check_tags, check_texts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -272,6 +272,21 @@ impl RunStore for MemoryStore {
             let [metrics, params, tags] =
                 found.map(|keys| keys.into_iter().take(limit).map(str::to_owned).collect::<Vec<_>>());
             Ok(RunKeys { metrics, params, tags })
+        })
+    }
+
+    async fn list_dataset_uses(&self, experiment_ids: &[String], limit: usize) -> Result<Vec<DatasetUse>> {
+        self.with(|records| {
+            let runs = records.runs.values().filter(|run| experiment_ids.contains(&run.info.experiment_id));
+            let uses = runs.flat_map(|run| {
+                run.inputs.values().map(|input| DatasetUse {
+                    experiment_id: run.info.experiment_id.clone(),
+                    name: input.name.clone(),
+                    digest: input.digest.clone(),
+                    context: input.context.clone(),
+                })
+            });
+            Ok(uses.collect::<BTreeSet<_>>().into_iter().take(limit).collect())
         })
     }
 

@@ -1,19 +1,22 @@
 //! Between our records and MLflow's wire.
 
+use super::checks;
 use super::error::{MlflowError, Result};
+use super::input::WireEnum;
 use super::types::{
     Alias, Dataset, DatasetInput, Experiment, KeyValue, LoggedModel, LoggedModelData, LoggedModelInfo, MeasuredOn,
     Metric, ModelInput, ModelOutput, ModelVersion, NewMetric, RegisteredModel, Run, RunData, RunInfo, RunInputs,
     RunOutputs,
 };
 use crate::state::AppState;
-use metria_core::time::now_ms;
 use metria_store::{Lifecycle, LogBatch, LoggedModelStatus, ModelMetric, Param, RunStatus, Tag};
 
 /// The tag that holds a run's name.
 pub(super) const RUN_NAME: &str = "mlflow.runName";
 /// The tag of a dataset that tells what it was used for.
 const DATASET_CONTEXT: &str = "mlflow.data.context";
+/// The workspace that everything belongs to: there is one.
+const WORKSPACE: &str = "default";
 /// The names of [`LoggedModelStatus::ALL`].
 pub(super) const LOGGED_MODEL_STATUSES: [&str; 4] =
     ["LOGGED_MODEL_STATUS_UNSPECIFIED", "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"];
@@ -69,8 +72,8 @@ pub(super) fn lifecycle(lifecycle: Lifecycle) -> &'static str {
 }
 
 /// `ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
-pub(super) fn view(name: Option<&str>) -> Result<Option<Lifecycle>> {
-    match name.map(str::to_ascii_uppercase).as_deref() {
+pub(super) fn view(name: Option<WireEnum>) -> Result<Option<Lifecycle>> {
+    match name.map(|WireEnum(name)| name.to_ascii_uppercase()).as_deref() {
         None | Some("ACTIVE_ONLY" | "1") => Ok(Some(Lifecycle::Active)),
         Some("DELETED_ONLY" | "2") => Ok(Some(Lifecycle::Deleted)),
         Some("ALL" | "3") => Ok(None),
@@ -80,37 +83,48 @@ pub(super) fn view(name: Option<&str>) -> Result<Option<Lifecycle>> {
     }
 }
 
-pub(super) fn status(name: &str) -> Result<RunStatus> {
-    RunStatus::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
+/// A run's status, by name or by its number on the wire.
+pub(super) fn status(WireEnum(name): WireEnum) -> Result<RunStatus> {
+    let known = match name.as_str() {
+        "1" => Some(RunStatus::Running),
+        "2" => Some(RunStatus::Scheduled),
+        "3" => Some(RunStatus::Finished),
+        "4" => Some(RunStatus::Failed),
+        "5" => Some(RunStatus::Killed),
+        _ => RunStatus::from_name(&name.to_ascii_uppercase()),
+    };
+    known.ok_or_else(|| {
         let known: Vec<&str> = RunStatus::ALL.into_iter().map(RunStatus::as_str).collect();
         MlflowError::invalid(format!("the status must be one of {}; got `{name}`", known.join(", ")))
     })
 }
 
+/// Tags as they come; those of runs, experiments and the registry go through [`checks`].
 pub(super) fn tags(wire: Vec<KeyValue>) -> Vec<Tag> {
     wire.into_iter().map(|KeyValue { key, value }| Tag { key, value }).collect()
+}
+
+/// Params as they come; those of runs go through [`checks`].
+pub(super) fn params(wire: Vec<KeyValue>) -> Vec<Param> {
+    wire.into_iter().map(|KeyValue { key, value }| Param { key, value }).collect()
 }
 
 pub(super) fn wire_tags(tags: Vec<Tag>) -> Vec<KeyValue> {
     tags.into_iter().map(|Tag { key, value }| KeyValue { key, value }).collect()
 }
 
-pub(super) fn params(wire: Vec<KeyValue>) -> Vec<Param> {
-    wire.into_iter().map(|KeyValue { key, value }| Param { key, value }).collect()
-}
-
 /// Adds a metric to a batch: to the run's own, and to those of its logged model if it names one.
 pub(super) fn add_metric(batch: &mut LogBatch, new: NewMetric) -> Result<()> {
-    let key = super::input::required("key", new.key)?;
+    let key = checks::key(super::input::required("key", new.key)?)?;
     let Some(value) = new.value else {
         return Err(MlflowError::invalid(format!("the metric `{key}` has no value")));
     };
-    let metric = metria_store::Metric {
-        key,
-        value,
-        timestamp_ms: new.timestamp.unwrap_or_else(now_ms),
-        step: new.step.unwrap_or(0),
+    let Some(timestamp_ms) = new.timestamp.filter(|time| *time >= 0) else {
+        return Err(MlflowError::invalid(format!(
+            "the metric `{key}` needs a timestamp: milliseconds since 1970, not below 0"
+        )));
     };
+    let metric = metria_store::Metric { key, value, timestamp_ms, step: new.step.unwrap_or(0) };
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     if let Some(model_id) = said(new.model_id) {
         let (dataset_name, dataset_digest) = (said(new.dataset_name), said(new.dataset_digest));
@@ -131,10 +145,11 @@ pub(super) fn wire_metric(metric: metria_store::Metric, run_id: Option<&str>) ->
     }
 }
 
-pub(super) fn dataset(wire: DatasetInput) -> metria_store::DatasetInput {
+pub(super) fn dataset(wire: DatasetInput) -> Result<metria_store::DatasetInput> {
+    checks::dataset(&wire)?;
     let context = wire.tags.into_iter().find(|tag| tag.key == DATASET_CONTEXT).map(|tag| tag.value);
     let Dataset { name, digest, source_type, source, schema, profile } = wire.dataset;
-    metria_store::DatasetInput { name, digest, source_type, source, schema, profile, context }
+    Ok(metria_store::DatasetInput { name, digest, source_type, source, schema, profile, context })
 }
 
 fn wire_dataset(input: metria_store::DatasetInput) -> DatasetInput {
@@ -151,6 +166,7 @@ pub(super) fn experiment(state: &AppState, experiment: metria_store::Experiment)
         artifact_location: public_uri(state, &experiment.artifact_location),
         lifecycle_stage: lifecycle(experiment.lifecycle),
         creation_time: experiment.creation_time_ms,
+        workspace: WORKSPACE,
         last_update_time: experiment.last_update_time_ms,
         tags: wire_tags(experiment.tags),
         experiment_id: experiment.experiment_id,
@@ -253,7 +269,8 @@ pub(super) fn model(
     versions: Vec<metria_store::ModelVersion>,
 ) -> RegisteredModel {
     RegisteredModel {
-        latest_versions: newest_of_each_stage(versions).into_iter().map(|v| version(v, &model.aliases)).collect(),
+        // As upstream has it, a version tells its aliases only where it is asked for itself.
+        latest_versions: newest_of_each_stage(versions).into_iter().map(|newest| version(newest, &[])).collect(),
         creation_timestamp: model.creation_time_ms,
         last_updated_timestamp: model.last_update_time_ms,
         tags: wire_tags(model.tags),
@@ -267,7 +284,7 @@ pub(super) fn model(
     }
 }
 
-/// The newest version of each stage that has one; versions come the newest first.
+/// The newest version of each stage that has one, by number; versions come the newest first.
 pub(super) fn newest_of_each_stage(versions: Vec<metria_store::ModelVersion>) -> Vec<metria_store::ModelVersion> {
     let mut newest: Vec<metria_store::ModelVersion> = Vec::new();
     for version in versions {
@@ -275,5 +292,6 @@ pub(super) fn newest_of_each_stage(versions: Vec<metria_store::ModelVersion>) ->
             newest.push(version);
         }
     }
+    newest.reverse();
     newest
 }

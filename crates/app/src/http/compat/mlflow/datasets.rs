@@ -1,8 +1,9 @@
 //! `datasets`, of version 3.0: evaluation datasets. Tags and records travel as JSON within JSON.
 
 use super::error::{MlflowError, Result};
-use super::experiments::{page_size, with_token};
+use super::experiments::page_size;
 use super::input::{Input, integer, required, texts};
+use super::types::with_token;
 use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::routing::{delete, get, patch, post};

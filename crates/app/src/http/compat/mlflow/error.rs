@@ -33,6 +33,11 @@ impl MlflowError {
         Self { status: StatusCode::BAD_REQUEST, code: "RESOURCE_ALREADY_EXISTS", message: message.into() }
     }
 
+    /// A path or method that nobody has.
+    pub(super) fn endpoint(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, code: "ENDPOINT_NOT_FOUND", message: message.into() }
+    }
+
     /// Something that this server does not do.
     pub(super) fn not_implemented(message: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_IMPLEMENTED, code: "NOT_IMPLEMENTED", message: message.into() }

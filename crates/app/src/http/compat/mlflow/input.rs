@@ -6,7 +6,8 @@ use super::error::MlflowError;
 use crate::http::extract::read_body;
 use crate::state::AppState;
 use axum::extract::{FromRequest, Request};
-use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -21,11 +22,23 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Input<T> {
         let fields = if request.method() == Method::GET {
             from_query(request.uri().query().unwrap_or_default())
         } else {
+            check_content_type(request.headers())?;
             from_body(&read_body(state, request).await?)?
         };
         let fields = T::deserialize(Value::Object(fields));
         fields.map(Self).map_err(|error| MlflowError::invalid(format!("the request cannot be used: {error}")))
     }
+}
+
+/// JSON, or nothing said: what a foreign page sends without asking, a form or a text, is refused.
+fn check_content_type(headers: &HeaderMap) -> Result<(), MlflowError> {
+    let Some(said) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let said = said.to_str().unwrap_or("\u{fffd}");
+    let media = said.split(';').next().unwrap_or_default().trim();
+    if media.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(MlflowError::invalid(format!("Bad Request. Content-Type must be application/json; got '{said}'")))
 }
 
 fn from_body(body: &[u8]) -> Result<Map<String, Value>, MlflowError> {
@@ -103,6 +116,25 @@ pub(super) fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
         },
     };
     Ok(Some(if value.is_nan() { value } else { value.clamp(f64::MIN, f64::MAX) }))
+}
+
+/// A value of an enumeration: its name, or its number.
+#[derive(Debug)]
+pub(super) struct WireEnum(pub(super) String);
+
+impl<'de> Deserialize<'de> for WireEnum {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum NameOrNumber {
+            Name(String),
+            Number(i64),
+        }
+        Ok(Self(match NameOrNumber::deserialize(deserializer)? {
+            NameOrNumber::Name(name) => name,
+            NameOrNumber::Number(number) => number.to_string(),
+        }))
+    }
 }
 
 /// A list, or one value that stands for a list of one.

@@ -3,9 +3,9 @@
 use super::artifacts::{checked, file_info};
 use super::convert::{logged_model, params, public_uri, tags};
 use super::error::{MlflowError, Result};
-use super::experiments::{page_size, with_token};
+use super::experiments::page_size;
 use super::input::{Input, flag, integer, required, texts};
-use super::types::{FileInfo, KeyValue, LoggedModel};
+use super::types::{FileInfo, KeyValue, Listed, LoggedModel};
 use crate::http::files;
 use crate::state::AppState;
 use axum::Json;
@@ -161,7 +161,10 @@ pub(super) async fn delete_tag(
     Ok(Json(json!({})))
 }
 
-pub(super) async fn search(State(state): State<AppState>, Input(fields): Input<Search>) -> Result<Json<Value>> {
+pub(super) async fn search(
+    State(state): State<AppState>,
+    Input(fields): Input<Search>,
+) -> Result<Json<Listed<LoggedModel>>> {
     if fields.experiment_ids.is_empty() {
         required("experiment_ids", None)?;
     }
@@ -188,8 +191,8 @@ pub(super) async fn search(State(state): State<AppState>, Input(fields): Input<S
         lifecycle: Some(Lifecycle::Active),
     };
     let page = state.tracking().search_logged_models(&search).await?;
-    let models: Vec<LoggedModel> = page.items.into_iter().map(|found| logged_model(&state, found)).collect();
-    Ok(Json(with_token(json!({"models": models}), page.next_page_token)))
+    let items = page.items.into_iter().map(|found| logged_model(&state, found)).collect();
+    Ok(Json(Listed { name: "models", items, next_page_token: page.next_page_token }))
 }
 
 /// `artifacts/directories`: the entries of a folder of a logged model, with paths below its files.

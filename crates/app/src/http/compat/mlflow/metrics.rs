@@ -2,14 +2,15 @@
 
 use super::convert::wire_metric;
 use super::error::{MlflowError, Result};
-use super::experiments::{page_size, with_token};
+use super::experiments::page_size;
 use super::input::{Input, integer, required, texts};
-use super::types::Metric;
+use super::types::{Listed, Metric};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use metria_core::{ErrorKind, Kinded};
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// Most runs in one request.
 const MOST_RUNS: usize = 100;
@@ -20,7 +21,8 @@ const MOST_SAMPLED: i64 = 2_500;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Fields {
-    run_id: Option<String>,
+    #[serde(deserialize_with = "texts")]
+    run_id: Vec<String>,
     run_uuid: Option<String>,
     #[serde(deserialize_with = "texts")]
     run_ids: Vec<String>,
@@ -34,11 +36,30 @@ pub(super) struct Fields {
     end_step: Option<i64>,
 }
 
+/// What was measured in a run, nothing when there is no such run, as upstream has it.
+async fn measured(state: &AppState, run_id: &str, key: &str) -> Result<Vec<metria_store::Metric>> {
+    match state.tracking().metric_history(run_id, key).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        found => Ok(found?),
+    }
+}
+
+/// By time, then step, then value, as upstream has it, where NaN counts as 0.
+fn by_time(a: &metria_store::Metric, b: &metria_store::Metric) -> Ordering {
+    let value = |metric: &metria_store::Metric| if metric.value.is_nan() { 0.0 } else { metric.value };
+    let places = (a.timestamp_ms, a.step).cmp(&(b.timestamp_ms, b.step));
+    places.then_with(|| value(a).total_cmp(&value(b)))
+}
+
 /// `metrics/get-history`: all of them, or page by page when a size is given.
-pub(super) async fn history(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let run_id = required("run_id", fields.run_id.or(fields.run_uuid))?;
+pub(super) async fn history(
+    State(state): State<AppState>,
+    Input(fields): Input<Fields>,
+) -> Result<Json<Listed<Metric>>> {
+    let run_id = required("run_id", fields.run_id.into_iter().next().or(fields.run_uuid))?;
     let key = required("metric_key", fields.metric_key)?;
-    let found = state.tracking().metric_history(&run_id, &key).await?;
+    let mut found = measured(&state, &run_id, &key).await?;
+    found.sort_by(by_time);
     let start = match fields.page_token.filter(|token| !token.is_empty()) {
         None => 0,
         Some(token) => token
@@ -51,23 +72,35 @@ pub(super) async fn history(State(state): State<AppState>, Input(fields): Input<
     };
     let next = start + size.min(found.len().saturating_sub(start));
     let token = (next < found.len()).then(|| next.to_string());
-    let metrics: Vec<Metric> =
-        found.into_iter().skip(start).take(size).map(|metric| wire_metric(metric, None)).collect();
-    Ok(Json(with_token(json!({"metrics": metrics}), token)))
+    let items = found.into_iter().skip(start).take(size).map(|metric| wire_metric(metric, None)).collect();
+    Ok(Json(Listed { name: "metrics", items, next_page_token: token }))
+}
+
+/// The answer that is no message of Protocol Buffers, so that an empty list stands in it.
+#[derive(Debug, Serialize)]
+pub(super) struct MetricsOfRuns {
+    metrics: Vec<Metric>,
 }
 
 /// `metrics/get-history-bulk`: of several runs, one after another.
-pub(super) async fn history_bulk(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
+pub(super) async fn history_bulk(
+    State(state): State<AppState>,
+    Input(fields): Input<Fields>,
+) -> Result<Json<MetricsOfRuns>> {
     let key = required("metric_key", fields.metric_key)?;
     let mut most = page_size(fields.max_results, MOST_RESULTS, MOST_RESULTS)?;
     let mut metrics = Vec::new();
-    for run_id in checked(fields.run_ids)? {
-        let found = state.tracking().metric_history(&run_id, &key).await?;
+    // Upstream names the list `run_id` here and `run_ids` where it samples.
+    let mut run_ids = checked(if fields.run_id.is_empty() { fields.run_ids } else { fields.run_id })?;
+    run_ids.sort_unstable();
+    for run_id in run_ids {
+        let mut found = measured(&state, &run_id, &key).await?;
+        found.sort_by(by_time);
         let part: Vec<Metric> = found.into_iter().take(most).map(|metric| wire_metric(metric, Some(&run_id))).collect();
         most -= part.len();
         metrics.extend(part);
     }
-    Ok(Json(json!({"metrics": metrics})))
+    Ok(Json(MetricsOfRuns { metrics }))
 }
 
 /// `metrics/get-history-bulk-interval`: of several runs, sampled to a number of steps, with the greatest and smallest
@@ -75,9 +108,12 @@ pub(super) async fn history_bulk(State(state): State<AppState>, Input(fields): I
 pub(super) async fn history_bulk_interval(
     State(state): State<AppState>,
     Input(fields): Input<Fields>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Listed<Metric>>> {
     let key = required("metric_key", fields.metric_key)?;
     let most = page_size(fields.max_results, 320, MOST_SAMPLED)?;
+    if fields.start_step.is_some() != fields.end_step.is_some() {
+        return Err(MlflowError::invalid("If either start step or end step are specified, both must be specified."));
+    }
     let range = fields.start_step.unwrap_or(i64::MIN)..=fields.end_step.unwrap_or(i64::MAX);
     if range.is_empty() {
         return Err(MlflowError::invalid(format!(
@@ -88,11 +124,11 @@ pub(super) async fn history_bulk_interval(
     }
     let mut metrics = Vec::new();
     for run_id in checked(fields.run_ids)? {
-        let mut found = state.tracking().metric_history(&run_id, &key).await?;
+        let mut found = measured(&state, &run_id, &key).await?;
         found.retain(|metric| range.contains(&metric.step));
         metrics.extend(sampled(found, most).into_iter().map(|metric| wire_metric(metric, Some(&run_id))));
     }
-    Ok(Json(json!({"metrics": metrics})))
+    Ok(Json(Listed::whole("metrics", metrics)))
 }
 
 fn checked(run_ids: Vec<String>) -> Result<Vec<String>> {

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod assessments;
+mod checks;
 mod convert;
 mod datasets;
 mod error;
@@ -12,11 +13,11 @@ mod experiments;
 mod input;
 mod logged_models;
 mod metrics;
-mod missing;
 mod model_versions;
 mod prompts;
 mod registered_models;
 mod runs;
+mod server_info;
 mod trace_wire;
 mod traces;
 mod traces_v2;
@@ -44,6 +45,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/experiments/update", post(experiments::update))
         .route("/experiments/delete", post(experiments::delete))
         .route("/experiments/restore", post(experiments::restore))
+        .route("/experiments/search-datasets", post(experiments::search_datasets))
         .route("/experiments/set-experiment-tag", post(experiments::set_tag))
         .route("/experiments/delete-experiment-tag", post(experiments::delete_tag))
         .route("/runs/create", post(runs::create))
@@ -106,8 +108,14 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/logged-models/{model_id}/artifacts/files", get(logged_models::download))
         .merge(webhooks::routes())
         .merge(traces::routes_v2())
-        .fallback(missing::not_here);
-    let version_3 = Router::new().merge(datasets::routes()).merge(traces::routes_v3()).fallback(missing::not_here);
+        .method_not_allowed_fallback(server_info::wrong_method)
+        .fallback(server_info::not_here);
+    let version_3 = Router::new()
+        .route("/server-info", get(server_info::get))
+        .merge(datasets::routes())
+        .merge(traces::routes_v3())
+        .method_not_allowed_fallback(server_info::wrong_method)
+        .fallback(server_info::not_here);
     let proxied = Router::new()
         .route("/artifacts", get(artifacts::list_proxied))
         .route("/artifacts/{*path}", get(artifacts::download_proxied).put(artifacts::upload).delete(artifacts::delete))
@@ -117,12 +125,15 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/mpu/abort/{*path}", post(uploads::abort))
         .route("/presigned/{*path}", get(uploads::presigned_download))
         .layer(DefaultBodyLimit::disable())
-        .fallback(missing::not_here);
+        .method_not_allowed_fallback(server_info::wrong_method)
+        .fallback(server_info::not_here);
     ["/api", "/ajax-api"].into_iter().fold(outside(), |router, prefix| {
         router
             .nest(&format!("{prefix}/2.0/mlflow"), tracking.clone())
             .nest(&format!("{prefix}/2.0/mlflow-artifacts"), proxied.clone())
             .nest(&format!("{prefix}/3.0/mlflow"), version_3.clone())
+            // Upstream has this path without a slash, and its own pages ask with one.
+            .route(&format!("{prefix}/2.0mlflow/experiments/search-datasets"), post(experiments::search_datasets))
     })
 }
 
@@ -130,7 +141,7 @@ pub(crate) fn router() -> Router<AppState> {
 fn outside() -> Router<AppState> {
     Router::new()
         .route("/version", get(|| async { VERSION }))
-        .route("/graphql", any(missing::not_here))
+        .route("/graphql", any(server_info::not_here))
         .route("/get-artifact", get(artifacts::download_of_run))
         .route("/ajax-api/2.0/mlflow/get-artifact", get(artifacts::download_of_run))
         .route("/ajax-api/2.0/mlflow/upload-artifact", post(uploads::upload_of_run))

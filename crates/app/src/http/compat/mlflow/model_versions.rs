@@ -1,12 +1,12 @@
 //! `model-versions/*`.
 
-use super::convert::{location, public_uri, tags, version};
+use super::checks;
+use super::convert::{location, public_uri, version};
 use super::error::{MlflowError, Result};
-use super::experiments::with_token;
 use super::input::{Input, flag, required};
 use super::prompts;
-use super::registered_models::SearchFields;
-use super::types::{KeyValue, ModelVersion};
+use super::registered_models::{SearchFields, model_name, removed};
+use super::types::{KeyValue, Listed, ModelVersion};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
@@ -38,14 +38,16 @@ pub(super) struct Fields {
 
 impl Fields {
     fn place(&self) -> Result<(String, u32)> {
-        Ok((required("name", self.name.clone())?, number(self.version.clone())?))
+        Ok((model_name(self.name.clone())?, number(self.version.clone())?))
     }
 }
 
 /// A version's number.
 pub(super) fn number(text: Option<String>) -> Result<u32> {
     let text = required("version", text)?;
-    text.parse().map_err(|_| MlflowError::invalid(format!("Model version must be an integer, got '{text}'")))
+    let wrong = |_| MlflowError::invalid(format!("Parameter 'version' must be an integer, got '{text}'."));
+    let number: i64 = text.parse().map_err(wrong)?;
+    u32::try_from(number).map_err(|_| MlflowError::not_found(format!("there is no version {number} of any model")))
 }
 
 async fn answer(state: &AppState, found: metria_store::ModelVersion) -> Result<Json<Value>> {
@@ -59,7 +61,7 @@ pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<F
     let run_id = fields.run_id.filter(|id| !id.is_empty());
     // Versions of names that nobody registered are refused, as upstream has it.
     state.tracking().get_model(&name).await?;
-    let tags = tags(fields.tags);
+    let tags: Vec<Tag> = fields.tags.into_iter().map(checks::registry_tag).collect::<Result<_>>()?;
     let Origin { storage_location, of_run, of_model } = if is_prompt(&tags) {
         prompts::check_source(&source)?;
         Origin { storage_location: source.clone(), of_run: None, of_model: None }
@@ -139,19 +141,13 @@ pub(super) async fn get(State(state): State<AppState>, Input(fields): Input<Fiel
     answer(&state, found).await
 }
 
-pub(super) async fn search(State(state): State<AppState>, Input(fields): Input<SearchFields>) -> Result<Json<Value>> {
+pub(super) async fn search(
+    State(state): State<AppState>,
+    Input(fields): Input<SearchFields>,
+) -> Result<Json<Listed<ModelVersion>>> {
     let page = state.tracking().search_versions(&fields.search(10_000, MOST_RESULTS)?).await?;
-    let models = state.tracking().list_models().await?;
-    let aliases = |name: &str| models.iter().find(|model| model.name == name).map_or(&[][..], |model| &model.aliases);
-    let versions: Vec<ModelVersion> = page
-        .items
-        .into_iter()
-        .map(|found| {
-            let aliases = aliases(&found.name);
-            version(found, aliases)
-        })
-        .collect();
-    Ok(Json(with_token(json!({"model_versions": versions}), page.next_page_token)))
+    let items = page.items.into_iter().map(|found| version(found, &[])).collect();
+    Ok(Json(Listed { name: "model_versions", items, next_page_token: page.next_page_token }))
 }
 
 pub(super) async fn update(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
@@ -188,13 +184,14 @@ pub(super) async fn download_uri(State(state): State<AppState>, Input(fields): I
 
 pub(super) async fn set_tag(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let (name, number) = fields.place()?;
-    let tag = Tag { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    let new = KeyValue { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    let tag = checks::registry_tag(new)?;
     state.tracking().set_version_tag(&name, number, tag).await?;
     Ok(Json(json!({})))
 }
 
 pub(super) async fn delete_tag(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let (name, number) = fields.place()?;
-    state.tracking().delete_version_tag(&name, number, &required("key", fields.key)?).await?;
-    Ok(Json(json!({})))
+    state.tracking().get_version(&name, number).await?;
+    removed(state.tracking().delete_version_tag(&name, number, &required("key", fields.key)?).await)
 }

@@ -1,14 +1,15 @@
 //! `registered-models/*`.
 
-use super::convert::{model, newest_of_each_stage, tags, version};
+use super::checks;
+use super::convert::{model, newest_of_each_stage, version};
 use super::error::{MlflowError, Result};
-use super::experiments::{page_size, with_token};
+use super::experiments::page_size;
 use super::input::{Input, integer, required, texts};
-use super::types::{KeyValue, ModelVersion, RegisteredModel};
+use super::types::{KeyValue, Listed, ModelVersion, RegisteredModel};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
-use metria_core::ModelStage;
+use metria_core::{ErrorKind, Kinded, ModelStage};
 use metria_store::Tag;
 use metria_tracking::Search;
 use serde::Deserialize;
@@ -54,6 +55,11 @@ impl SearchFields {
     }
 }
 
+/// The name in a request about a model.
+pub(super) fn model_name(name: Option<String>) -> Result<String> {
+    checks::model_name(required("name", name)?)
+}
+
 /// A model with what it shows of its versions.
 async fn whole(state: &AppState, found: metria_store::RegisteredModel) -> Result<RegisteredModel> {
     let versions = state.tracking().list_versions(&found.name).await?;
@@ -67,7 +73,7 @@ async fn answer(state: &AppState, found: metria_store::RegisteredModel) -> Resul
 pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let name = required("name", fields.name)?;
     let description = fields.description.unwrap_or_default();
-    let tags = tags(fields.tags);
+    let tags: Vec<Tag> = fields.tags.into_iter().map(checks::registry_tag).collect::<Result<_>>()?;
     match state.tracking().create_model(&name, &description, tags.clone()).await {
         Ok(made) => answer(&state, made).await,
         Err(error) => Err(super::prompts::not_created(&state, &name, &tags, error).await),
@@ -75,33 +81,36 @@ pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<F
 }
 
 pub(super) async fn get(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let found = state.tracking().get_model(&required("name", fields.name)?).await?;
+    let found = state.tracking().get_model(&model_name(fields.name)?).await?;
     answer(&state, found).await
 }
 
-pub(super) async fn search(State(state): State<AppState>, Input(fields): Input<SearchFields>) -> Result<Json<Value>> {
+pub(super) async fn search(
+    State(state): State<AppState>,
+    Input(fields): Input<SearchFields>,
+) -> Result<Json<Listed<RegisteredModel>>> {
     let page = state.tracking().search_models(&fields.search(100, MOST_RESULTS)?).await?;
-    let mut models = Vec::with_capacity(page.items.len());
+    let mut items = Vec::with_capacity(page.items.len());
     for found in page.items {
-        models.push(whole(&state, found).await?);
+        items.push(whole(&state, found).await?);
     }
-    Ok(Json(with_token(json!({"registered_models": models}), page.next_page_token)))
+    Ok(Json(Listed { name: "registered_models", items, next_page_token: page.next_page_token }))
 }
 
 pub(super) async fn update(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let name = required("name", fields.name)?;
+    let name = model_name(fields.name)?;
     let found = state.tracking().describe_model(&name, &fields.description.unwrap_or_default()).await?;
     answer(&state, found).await
 }
 
 pub(super) async fn rename(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let (name, new_name) = (required("name", fields.name)?, required("new_name", fields.new_name)?);
+    let (name, new_name) = (model_name(fields.name)?, required("new_name", fields.new_name)?);
     let found = state.tracking().rename_model(&name, &new_name).await?;
     answer(&state, found).await
 }
 
 pub(super) async fn delete(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    state.tracking().delete_model(&required("name", fields.name)?).await?;
+    state.tracking().delete_model(&model_name(fields.name)?).await?;
     Ok(Json(json!({})))
 }
 
@@ -109,35 +118,44 @@ pub(super) async fn delete(State(state): State<AppState>, Input(fields): Input<F
 pub(super) async fn latest_versions(
     State(state): State<AppState>,
     Input(fields): Input<Fields>,
-) -> Result<Json<Value>> {
-    let name = required("name", fields.name)?;
+) -> Result<Json<Listed<ModelVersion>>> {
+    let name = model_name(fields.name)?;
     let stages =
         fields.stages.iter().map(|stage| stage.parse()).collect::<std::result::Result<Vec<ModelStage>, _>>()?;
     let found = state.tracking().get_model(&name).await?;
     let newest = newest_of_each_stage(state.tracking().list_versions(&name).await?);
-    let versions: Vec<ModelVersion> = newest
+    let versions = newest
         .into_iter()
         .filter(|version| stages.is_empty() || stages.contains(&version.stage))
         .map(|newest| version(newest, &found.aliases))
         .collect();
-    Ok(Json(json!({"model_versions": versions})))
+    Ok(Json(Listed::whole("model_versions", versions)))
 }
 
 pub(super) async fn set_tag(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let name = required("name", fields.name)?;
-    let tag = Tag { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    let name = model_name(fields.name)?;
+    let new = KeyValue { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    let tag = checks::registry_tag(new)?;
     state.tracking().set_model_tag(&name, tag).await?;
     Ok(Json(json!({})))
 }
 
 pub(super) async fn delete_tag(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let name = required("name", fields.name)?;
-    state.tracking().delete_model_tag(&name, &required("key", fields.key)?).await?;
-    Ok(Json(json!({})))
+    let name = model_name(fields.name)?;
+    state.tracking().get_model(&name).await?;
+    removed(state.tracking().delete_model_tag(&name, &required("key", fields.key)?).await)
+}
+
+/// Removing what is not there changes nothing, as upstream has it in the registry.
+pub(super) fn removed(result: metria_tracking::Result<()>) -> Result<Json<Value>> {
+    match result {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(Json(json!({}))),
+    }
 }
 
 pub(super) async fn get_by_alias(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let (name, alias) = (required("name", fields.name)?, required("alias", fields.alias)?);
+    let (name, alias) = (model_name(fields.name)?, required("alias", fields.alias)?);
     let found = state.tracking().get_model(&name).await?;
     if alias.eq_ignore_ascii_case("latest") {
         let newest = state.tracking().list_versions(&name).await?.into_iter().next();
@@ -154,28 +172,14 @@ pub(super) async fn get_by_alias(State(state): State<AppState>, Input(fields): I
 }
 
 pub(super) async fn set_alias(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let (name, alias) = (required("name", fields.name)?, required("alias", fields.alias)?);
-    if is_reserved(&alias) {
-        return Err(MlflowError::invalid(format!(
-            "the aliases `latest` and `v` with a number mean versions already; got `{alias}`"
-        )));
-    }
+    let (name, alias) = (model_name(fields.name)?, required("alias", fields.alias)?);
     state.tracking().set_alias(&name, &alias, super::model_versions::number(fields.version)?).await?;
     Ok(Json(json!({})))
 }
 
-/// `latest` and `v3` mean versions without being set, upper and lower case alike.
-fn is_reserved(alias: &str) -> bool {
-    let number = alias.strip_prefix(['v', 'V']).unwrap_or_default();
-    alias.eq_ignore_ascii_case("latest") || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
 /// Removing an alias that is not there changes nothing, as upstream has it.
 pub(super) async fn delete_alias(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
-    let (name, alias) = (required("name", fields.name)?, required("alias", fields.alias)?);
-    let found = state.tracking().get_model(&name).await?;
-    if found.aliases.iter().any(|(known, _)| *known == alias) {
-        state.tracking().delete_alias(&name, &alias).await?;
-    }
-    Ok(Json(json!({})))
+    let (name, alias) = (model_name(fields.name)?, required("alias", fields.alias)?);
+    state.tracking().get_model(&name).await?;
+    removed(state.tracking().delete_alias(&name, &alias).await)
 }

@@ -1,20 +1,23 @@
 //! `runs/*`.
 
-use super::convert::{RUN_NAME, add_metric, dataset, params, run, run_info, status, tags, view};
+use super::checks;
+use super::convert::{RUN_NAME, add_metric, dataset, run, run_info, status, view};
 use super::error::{MlflowError, Result};
-use super::experiments::{page_size, with_token};
-use super::input::{Input, integer, required, texts};
-use super::types::{DatasetInput, KeyValue, ModelInput, ModelOutput, NewMetric, Run};
+use super::experiments::page_size;
+use super::input::{Input, WireEnum, integer, required, texts};
+use super::types::{DatasetInput, KeyValue, Listed, ModelInput, ModelOutput, NewMetric, Run};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
-use metria_store::{Lifecycle, LogBatch, Param, Tag};
+use metria_store::{Lifecycle, LogBatch, Tag};
 use metria_tracking::{CreateRun, SearchRuns};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Most runs on a page.
 const MOST_RESULTS: i64 = 50_000;
+/// What a model tells about itself at least.
+const MODEL_FIELDS: [&str; 4] = ["artifact_path", "flavors", "utc_time_created", "run_id"];
 /// The tag in which clients before 3.0 keep what models a run logged.
 const LOGGED_MODELS: &str = "mlflow.log-model.history";
 
@@ -50,7 +53,7 @@ pub(super) struct Create {
 }
 
 pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<Create>) -> Result<Json<Found>> {
-    let mut tags = tags(fields.tags);
+    let mut tags = fields.tags.into_iter().map(checks::tag).collect::<Result<Vec<_>>>()?;
     let tagged = tags.iter().find(|tag| tag.key == RUN_NAME).map(|tag| tag.value.clone());
     let run_name = fields.run_name.filter(|name| !name.is_empty());
     if let (Some(name), Some(tagged)) = (&run_name, &tagged)
@@ -61,7 +64,10 @@ pub(super) async fn create(State(state): State<AppState>, Input(fields): Input<C
         )));
     }
     let new = CreateRun {
-        experiment_id: fields.experiment_id.filter(|id| !id.is_empty()).unwrap_or_else(|| "0".to_owned()),
+        experiment_id: match fields.experiment_id.filter(|id| !id.is_empty()) {
+            Some(id) => checks::experiment_id(id)?,
+            None => "0".to_owned(),
+        },
         run_name: run_name.or_else(|| tagged.clone()),
         user_id: fields.user_id.unwrap_or_default(),
         start_time_ms: fields.start_time.filter(|time| *time != 0),
@@ -87,14 +93,14 @@ pub(super) struct Update {
     run_id: Option<String>,
     run_uuid: Option<String>,
     run_name: Option<String>,
-    status: Option<String>,
+    status: Option<WireEnum>,
     #[serde(deserialize_with = "integer")]
     end_time: Option<i64>,
 }
 
 pub(super) async fn update(State(state): State<AppState>, Input(fields): Input<Update>) -> Result<Json<Value>> {
     let run_id = required("run_id", fields.run_id.or(fields.run_uuid))?;
-    let new_status = fields.status.as_deref().map(status).transpose()?;
+    let new_status = fields.status.map(status).transpose()?;
     let run_name = fields.run_name.filter(|name| !name.is_empty());
     let info = state.tracking().update_run(&run_id, new_status, fields.end_time, run_name.clone()).await?;
     if let Some(value) = run_name {
@@ -110,7 +116,7 @@ pub(super) struct Search {
     #[serde(deserialize_with = "texts")]
     experiment_ids: Vec<String>,
     filter: Option<String>,
-    run_view_type: Option<String>,
+    run_view_type: Option<WireEnum>,
     #[serde(deserialize_with = "integer")]
     max_results: Option<i64>,
     #[serde(deserialize_with = "texts")]
@@ -118,21 +124,22 @@ pub(super) struct Search {
     page_token: Option<String>,
 }
 
-pub(super) async fn search(State(state): State<AppState>, Input(fields): Input<Search>) -> Result<Json<Value>> {
-    if fields.experiment_ids.is_empty() {
-        return Ok(Json(json!({"runs": []})));
+pub(super) async fn search(State(state): State<AppState>, Input(fields): Input<Search>) -> Result<Json<Listed<Run>>> {
+    let experiment_ids = fields.experiment_ids.into_iter().map(checks::experiment_id).collect::<Result<Vec<_>>>()?;
+    if experiment_ids.is_empty() {
+        return Ok(Json(Listed::whole("runs", Vec::new())));
     }
     let search = SearchRuns {
-        experiment_ids: fields.experiment_ids,
+        experiment_ids,
         filter: fields.filter.unwrap_or_default(),
         order_by: fields.order_by,
         max_results: page_size(fields.max_results, 1_000, MOST_RESULTS)?,
         page_token: fields.page_token.filter(|token| !token.is_empty()),
-        lifecycle: view(fields.run_view_type.as_deref())?,
+        lifecycle: view(fields.run_view_type)?,
     };
     let page = state.tracking().search_runs(&search).await?;
-    let runs: Vec<Run> = page.items.into_iter().map(|found| run(&state, found)).collect();
-    Ok(Json(with_token(json!({"runs": runs}), page.next_page_token)))
+    let items = page.items.into_iter().map(|found| run(&state, found)).collect();
+    Ok(Json(Listed { name: "runs", items, next_page_token: page.next_page_token }))
 }
 
 pub(super) async fn delete(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
@@ -163,7 +170,8 @@ pub(super) async fn log_metric(State(state): State<AppState>, Input(fields): Inp
 
 pub(super) async fn log_param(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let run_id = fields.run_id()?;
-    let param = Param { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    let new = KeyValue { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    let param = checks::param(new)?;
     state.tracking().log_batch(&run_id, LogBatch { params: vec![param], ..LogBatch::default() }).await?;
     Ok(Json(json!({})))
 }
@@ -179,7 +187,12 @@ pub(super) struct Batch {
 
 pub(super) async fn log_batch(State(state): State<AppState>, Input(fields): Input<Batch>) -> Result<Json<Value>> {
     let run_id = required("run_id", fields.run_id)?;
-    let mut batch = LogBatch { params: params(fields.params), tags: tags(fields.tags), ..LogBatch::default() };
+    checks::batch(&fields.metrics, &fields.params, &fields.tags)?;
+    let mut batch = LogBatch {
+        params: fields.params.into_iter().map(checks::param).collect::<Result<_>>()?,
+        tags: fields.tags.into_iter().map(checks::tag).collect::<Result<_>>()?,
+        ..LogBatch::default()
+    };
     fields.metrics.into_iter().try_for_each(|metric| add_metric(&mut batch, metric))?;
     let name = batch.tags.iter().rev().find(|tag| tag.key == RUN_NAME).map(|tag| tag.value.clone());
     state.tracking().log_batch(&run_id, batch).await?;
@@ -196,7 +209,8 @@ async fn rename_to_tag(state: &AppState, run_id: &str, name: Option<String>) -> 
 
 pub(super) async fn set_tag(State(state): State<AppState>, Input(fields): Input<Fields>) -> Result<Json<Value>> {
     let run_id = fields.run_id()?;
-    let tag = Tag { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    let new = KeyValue { key: required("key", fields.key)?, value: fields.value.unwrap_or_default() };
+    let tag = checks::tag(new)?;
     let name = (tag.key == RUN_NAME).then(|| tag.value.clone());
     state.tracking().log_batch(&run_id, LogBatch { tags: vec![tag], ..LogBatch::default() }).await?;
     rename_to_tag(&state, &run_id, name).await
@@ -218,7 +232,7 @@ pub(super) struct LogInputs {
 
 pub(super) async fn log_inputs(State(state): State<AppState>, Input(fields): Input<LogInputs>) -> Result<Json<Value>> {
     let run_id = required("run_id", fields.run_id)?;
-    let inputs = fields.datasets.into_iter().map(dataset).collect();
+    let inputs = fields.datasets.into_iter().map(dataset).collect::<Result<_>>()?;
     let model_inputs = fields.models.into_iter().map(|model| model.model_id).collect();
     state.tracking().log_batch(&run_id, LogBatch { inputs, model_inputs, ..LogBatch::default() }).await?;
     Ok(Json(json!({})))
@@ -257,6 +271,9 @@ pub(super) async fn log_model(State(state): State<AppState>, Input(fields): Inpu
     let model: Value = serde_json::from_str(&text).map_err(|error| {
         MlflowError::invalid(format!("Malformed model info. \n {text} \n is not valid JSON: {error}"))
     })?;
+    if let Some(missing) = MODEL_FIELDS.into_iter().find(|field| model.get(field).is_none()) {
+        return Err(MlflowError::invalid(format!("Model json is missing mandatory fields: '{missing}'")));
+    }
     let found = state.tracking().get_run(&run_id).await?;
     let known = found.tags.iter().find(|tag| tag.key == LOGGED_MODELS).map(|tag| tag.value.as_str());
     let mut models: Vec<Value> = known.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();

@@ -2,9 +2,10 @@
 
 use super::convert::{location, public_uri};
 use super::error::{MlflowError, Result};
-use super::experiments::{page_size, with_token};
+use super::experiments::page_size;
 use super::input::{Input, flag, integer, required, texts};
 use super::trace_wire::{Location, TraceInfoFields, trace_file, wire_info, wire_trace};
+use super::types::with_token;
 use crate::http::files;
 use crate::state::AppState;
 use axum::extract::{Path, State};
@@ -55,7 +56,7 @@ pub(super) fn routes_v3() -> Router<AppState> {
         .route("/traces/search", post(search))
         .route("/traces/delete-traces", post(delete))
         .route("/traces/calculate-filter-correlation", post(correlate))
-        .route("/traces/metrics", post(super::missing::not_here))
+        .route("/traces/metrics", post(super::server_info::not_here))
         .route("/traces/{trace_id}", get(info))
         .route("/traces/{trace_id}/tags", patch(set_tag).delete(delete_tag))
         .route("/traces/{trace_id}/assessments", post(assessments::create))

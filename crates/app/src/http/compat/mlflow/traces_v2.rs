@@ -2,11 +2,12 @@
 
 use super::convert::tags;
 use super::error::Result;
-use super::experiments::{page_size, with_token};
+use super::experiments::page_size;
 use super::input::{Input, integer, required, texts};
 use super::trace_wire::{state, wire_info_v2};
 use super::traces::{MOST_RESULTS, RESULTS, tell};
 use super::types::KeyValue;
+use super::types::with_token;
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::{Path, State};

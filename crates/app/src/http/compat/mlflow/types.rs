@@ -1,7 +1,10 @@
-//! What MLflow's clients read and write, named as they name it.
+//! What MLflow's clients read and write, named as they name it. What is empty is left out, as Protocol Buffers' JSON
+//! has it.
 
 use super::input::{double, integer};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 /// A key with a value: a param, a tag.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -9,6 +12,42 @@ pub(super) struct KeyValue {
     pub(super) key: String,
     #[serde(default)]
     pub(super) value: String,
+}
+
+/// A page of a list under its name, with the token of the next page if there is one.
+#[derive(Debug)]
+pub(super) struct Listed<T> {
+    pub(super) name: &'static str,
+    pub(super) items: Vec<T>,
+    pub(super) next_page_token: Option<String>,
+}
+
+impl<T> Listed<T> {
+    /// A list that has one page.
+    pub(super) fn whole(name: &'static str, items: Vec<T>) -> Self {
+        Self { name, items, next_page_token: None }
+    }
+}
+
+impl<T: Serialize> Serialize for Listed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if !self.items.is_empty() {
+            map.serialize_entry(self.name, &self.items)?;
+        }
+        if let Some(token) = &self.next_page_token {
+            map.serialize_entry("next_page_token", token)?;
+        }
+        map.end()
+    }
+}
+
+/// An answer that has its list also when it is empty, with the token of the next page if there is one.
+pub(super) fn with_token(mut answer: Value, token: Option<String>) -> Value {
+    if let Some(token) = token {
+        answer["next_page_token"] = Value::String(token);
+    }
+    answer
 }
 
 #[derive(Debug, Serialize)]
@@ -19,6 +58,8 @@ pub(super) struct Experiment {
     pub(super) lifecycle_stage: &'static str,
     pub(super) creation_time: i64,
     pub(super) last_update_time: i64,
+    pub(super) workspace: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<KeyValue>,
 }
 
@@ -39,14 +80,19 @@ pub(super) struct RunInfo {
 
 #[derive(Debug, Serialize)]
 pub(super) struct RunData {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) metrics: Vec<Metric>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) params: Vec<KeyValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<KeyValue>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct RunInputs {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) dataset_inputs: Vec<DatasetInput>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) model_inputs: Vec<ModelInput>,
 }
 
@@ -57,6 +103,7 @@ pub(super) struct ModelInput {
 
 #[derive(Debug, Serialize)]
 pub(super) struct RunOutputs {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) model_outputs: Vec<ModelOutput>,
 }
 
@@ -116,12 +163,15 @@ pub(super) struct LoggedModelInfo {
     pub(super) status: &'static str,
     pub(super) model_type: String,
     pub(super) source_run_id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<KeyValue>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct LoggedModelData {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) params: Vec<KeyValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) metrics: Vec<Metric>,
 }
 
@@ -145,7 +195,7 @@ pub(super) struct NewMetric {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct DatasetInput {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<KeyValue>,
     pub(super) dataset: Dataset,
 }
@@ -167,6 +217,15 @@ pub(super) struct Dataset {
 }
 
 #[derive(Debug, Serialize)]
+pub(super) struct DatasetSummary {
+    pub(super) experiment_id: String,
+    pub(super) name: String,
+    pub(super) digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
 pub(super) struct FileInfo {
     pub(super) path: String,
     pub(super) is_dir: bool,
@@ -181,8 +240,11 @@ pub(super) struct RegisteredModel {
     pub(super) last_updated_timestamp: i64,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) description: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) latest_versions: Vec<ModelVersion>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<KeyValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) aliases: Vec<Alias>,
 }
 
@@ -198,9 +260,9 @@ pub(super) struct ModelVersion {
     pub(super) version: String,
     pub(super) creation_timestamp: i64,
     pub(super) last_updated_timestamp: i64,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) user_id: String,
     pub(super) current_stage: &'static str,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) description: String,
     pub(super) source: String,
     pub(super) run_id: String,
@@ -208,6 +270,8 @@ pub(super) struct ModelVersion {
     pub(super) model_id: Option<String>,
     pub(super) status: &'static str,
     pub(super) run_link: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<KeyValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) aliases: Vec<String>,
 }

@@ -181,8 +181,10 @@ pub(super) async fn presigned_upload(
     let given = |id: Option<String>| id.filter(|id| !id.is_empty());
     let whole = match (given(fields.run_id), given(fields.model_id)) {
         (Some(run_id), None) => state.workspace.run_artifact_path(&run_id, &path).await?,
-        (None, Some(_)) => {
-            return Err(MlflowError::not_implemented("this server signs no addresses for the files of logged models"));
+        (None, Some(model_id)) => {
+            let model = state.tracking().get_logged_model(&model_id).await?;
+            let root = state.workspace.artifact_path(&model.artifact_location)?;
+            format!("{root}/{}", checked(&path)?)
         }
         _ => return Err(MlflowError::invalid("Exactly one of run_id and model_id must be provided.")),
     };

@@ -1,8 +1,9 @@
 //! `webhooks`: who is told what happens in the registry. Secrets come in and never go out.
 
 use super::error::{MlflowError, Result};
-use super::experiments::{page_size, with_token};
+use super::experiments::page_size;
 use super::input::{Input, integer, required};
+use super::types::with_token;
 use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
