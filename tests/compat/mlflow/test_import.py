@@ -18,6 +18,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
+from mlflow.tracking._tracking_service import utils
 
 GREATEST = sys.float_info.max
 
@@ -74,10 +75,17 @@ def stock_server(folder):
             process.wait(timeout=60)
 
 
-def fill(client):
-    """A history with experiments, runs and models of all kinds."""
+def point_at(client):
     mlflow.set_tracking_uri(client.tracking_uri)
     mlflow.set_registry_uri(client.tracking_uri)
+    # MLflow remembers by a run's id where its artifacts were; here the same run is in several places.
+    if hasattr(utils, "_artifact_repos_cache"):
+        utils._artifact_repos_cache.clear()
+
+
+def fill(client):
+    """A history with experiments, runs and models of all kinds."""
+    point_at(client)
     first = client.create_experiment("first / one", tags={"team": "risk", "note": "line\nline"})
     runs = []
     for index in range(4):
@@ -158,8 +166,7 @@ SEARCHES = [
 def everything(client, folder):
     """All that a client sees, without what names the place itself."""
     # Artifacts come from where the whole process is pointed at.
-    mlflow.set_tracking_uri(client.tracking_uri)
-    mlflow.set_registry_uri(client.tracking_uri)
+    point_at(client)
     experiments = pages(client.search_experiments, view_type=ViewType.ALL)
     seen = {"experiments": {}, "runs": {}, "histories": {}, "files": {}, "models": {}, "versions": {}, "searches": []}
     ids = {}
