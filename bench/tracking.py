@@ -335,8 +335,9 @@ def history(bench):
 def upload(port, path, file):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     start = time.perf_counter()
+    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
     with open(file, "rb") as body:
-        connection.request("PUT", path, body, {"Content-Type": "application/octet-stream"}, encode_chunked=False)
+        connection.request("PUT", path, body, headers)
         response = connection.getresponse()
         response.read()
     if response.status != 200:

@@ -19,12 +19,11 @@ static NUMBER: AtomicU64 = AtomicU64::new(1_000_000_000);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let ([address, path, body, connections, seconds], lines) = match arguments.split_at_checked(5) {
-        Some((first, rest)) => (<&[String; 5]>::try_from(first)?, rest.first()),
-        None => return Err("usage: bench_http HOST:PORT PATH BODY_FILE CONNECTIONS SECONDS [LINES_FILE]".into()),
-    });
+    let [address, path, body, connections, seconds, rest @ ..] = arguments.as_slice() else {
+        return Err("usage: bench_http HOST:PORT PATH BODY_FILE CONNECTIONS SECONDS [LINES_FILE]".into());
+    };
     let body = std::fs::read_to_string(body)?;
-    let lines = lines.map(std::fs::read_to_string).transpose()?;
+    let lines = rest.first().map(std::fs::read_to_string).transpose()?;
     let lines: Vec<&str> = lines.as_deref().map(|text| text.lines().collect()).unwrap_or_default();
     let connections: usize = connections.parse()?;
     let duration = Duration::from_secs_f64(seconds.parse()?);
