@@ -14,7 +14,7 @@ use metria_core::{ErrorKind, Kinded};
 use metria_store::{Lifecycle, RunInfo};
 use metria_tracking::{Retention, SearchRuns};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Runs that are listed at once.
 const PAGE: usize = 500;
@@ -46,7 +46,7 @@ pub struct Removed {
 /// Something that stays, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kept {
-    /// The run or experiment.
+    /// The run or experiment, or where files are that are not ours.
     pub id: String,
     /// Why it stays.
     pub reason: String,
@@ -111,7 +111,12 @@ impl Workspace {
         Ok(collected)
     }
 
-    async fn empty_bin(&self, collection: &Collection, registered: &[String], collected: &mut Collected) -> Result<()> {
+    async fn empty_bin(
+        &self,
+        collection: &Collection,
+        registered: &HashSet<String>,
+        collected: &mut Collected,
+    ) -> Result<()> {
         let mut after = String::new();
         loop {
             let page = self.store().deleted_runs(collection.before_ms, &after, PAGE).await?;
@@ -130,7 +135,7 @@ impl Workspace {
         &self,
         run: &RunInfo,
         dry_run: bool,
-        registered: &[String],
+        registered: &HashSet<String>,
         collected: &mut Collected,
     ) -> Result<bool> {
         let id = &run.run_id;
@@ -160,7 +165,8 @@ impl Workspace {
             Some(folder) if !dry_run => self.artifacts.delete_all(folder).await?,
             Some(_) => {}
             None => {
-                tracing::warn!(run.id = %id, uri = %run.artifact_uri, "the files of run {id} are elsewhere and stay")
+                let reason = format!("the files of run {id} are outside the artifact root");
+                collected.kept.push(Kept { id: run.artifact_uri.clone(), reason });
             }
         }
         collected.add(usage);
@@ -171,7 +177,7 @@ impl Workspace {
     async fn remove_experiments(
         &self,
         collection: &Collection,
-        registered: &[String],
+        registered: &HashSet<String>,
         collected: &mut Collected,
     ) -> Result<()> {
         for experiment in self.tracking.list_experiments(Some(Lifecycle::Deleted)).await? {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::runs::SearchRuns;
 use metria_core::time::now_ms;
 use metria_store::{Lifecycle, RunInfo, RunStatus};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Runs that are read at once.
 const PAGE: usize = 1_000;
@@ -48,7 +48,7 @@ impl Tracking {
                     || rule.keep_since_ms.is_some_and(|since| info.start_time_ms >= since)
                     || best.contains(&info.run_id)
                     || matches!(info.status, RunStatus::Running | RunStatus::Scheduled)
-                    || registered.iter().any(|text| text.contains(&info.run_id));
+                    || registered.contains(&info.run_id);
                 newer += 1;
                 if !kept {
                     outside.push(info);
@@ -93,16 +93,20 @@ impl Tracking {
         Ok(best)
     }
 
-    /// Every text by which a model version names the run that it comes from.
-    pub async fn registered_runs(&self) -> Result<Vec<String>> {
-        let mut texts = Vec::new();
+    /// The ids of the runs that model versions come from, among the other parts of the texts that name them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn registered_runs(&self) -> Result<HashSet<String>> {
+        let mut parts = HashSet::new();
         for model in self.list_models().await? {
             for version in self.list_versions(&model.name).await? {
-                texts.extend(version.run_id);
-                texts.extend([version.source, version.storage_location]);
+                for text in [&version.source, &version.storage_location].into_iter().chain(&version.run_id) {
+                    parts.extend(text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_owned));
+                }
             }
         }
-        Ok(texts)
+        Ok(parts)
     }
 }
 

@@ -66,7 +66,7 @@ fn what_was_deleted_goes_and_all_else_stays() {
     let planned = home.json(&["gc", "--older-than", "0d", "--dry-run"]);
     assert_eq!((ids(&planned["runs"]), planned["dry_run"].as_bool()), (vec![gone.clone()], Some(true)));
     assert_eq!(ids(&planned["folders"]), ["0/0123456789abcdef0123456789abcdef"]);
-    assert_eq!(ids(&planned["kept"]), [registered.clone()]);
+    assert_eq!(ids(&planned["kept"]), std::slice::from_ref(&registered));
     assert_eq!((&planned["files"], &planned["size_bytes"]), (&json!(6), &json!(504)));
     assert_eq!((files(&gone_folder), files(&orphan)), (5, 1), "nothing was touched");
     says(&home.ok(&["gc", "--older-than", "0d", "--dry-run"]), &["would be removed", "6 files, 504 B", &gone]);
