@@ -208,8 +208,7 @@ impl Workspace {
                 collected.kept.push(Kept { id, reason });
                 continue;
             }
-            let below = format!("{}/", experiment.artifact_location);
-            if collection.dry_run && registered.iter().any(|text| text.starts_with(&below)) {
+            if collection.dry_run && self.tracking.is_registered_below(&experiment.artifact_location).await? {
                 collected.kept.push(Kept { id, reason: "a model version comes from it".to_owned() });
                 continue;
             }

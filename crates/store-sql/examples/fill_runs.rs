@@ -49,7 +49,7 @@ async fn write(store: &dyn Store, number: u32, runs: u32) -> Result<()> {
         lifecycle: Lifecycle::Active,
     };
     let tag = |key: &str, value: &str| Tag { key: key.to_owned(), value: value.to_owned() };
-    let tags = vec![tag("mlflow.runName", &run_name), tag("team", if number % 5 == 0 { "b" } else { "a" })];
+    let tags = vec![tag("mlflow.runName", &run_name), tag("team", if number.is_multiple_of(5) { "b" } else { "a" })];
     store.create_run(info, tags).await?;
     let metric = |key: &str, value: u64| {
         // Whole numbers this small are exact.

@@ -108,6 +108,21 @@ impl Tracking {
         }
         Ok(parts)
     }
+
+    /// Whether a model version is kept below a location.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn is_registered_below(&self, location: &str) -> Result<bool> {
+        let below = format!("{location}/");
+        for model in self.list_models().await? {
+            let versions = self.list_versions(&model.name).await?;
+            if versions.iter().any(|version| version.storage_location.starts_with(&below)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 impl Retention {
