@@ -141,9 +141,9 @@ def test_a_version_goes_through_the_gate(open_page, api, experiment, runs):
 
     change().find_element(By.TAG_NAME, "summary").click()
     form = change().find_element(By.XPATH, ".//form[.//input[@name='alias']]")
-    form.find_element(By.NAME, "alias").send_keys("champion é")
+    form.find_element(By.NAME, "alias").send_keys("champion-é")
     go(page, form.find_element(By.TAG_NAME, "button").click)
-    assert api.get("/models/promoted")["model"]["aliases"] == [["champion é", 1]]
+    assert api.get("/models/promoted")["model"]["aliases"] == [["champion-é", 1]]
     popover = open_popover(page, "Add a note")
     popover.find_element(By.TAG_NAME, "textarea").send_keys("**Used** by all")
     save(page, popover)

@@ -114,6 +114,8 @@ pub(crate) fn watched(
             Err(_) => Some((Err(no_answer(ANSWER)), None)),
         }
     })
+    // Compression asks once more after the end.
+    .fuse()
 }
 
 fn no_answer(patience: Duration) -> object_store::Error {

@@ -222,6 +222,20 @@ DIFFERENCES = [
         """,
     ),
     Difference(
+        "`OR`, `NOT`, parentheses, `nan`",
+        "refused",
+        "read, as everywhere in Metria ([search](../search.md)); what MLflow reads means the same here",
+        """
+        search.filters: * OR *: status
+        search.filters: * NOT metrics.*: status
+        search.filters: * (metrics.*: status
+        search.filters: * metrics.m > nan: status
+        registry.searches: OR: status
+        registry.searches: versions, OR: status
+        experiments.searches: OR: status
+        """,
+    ),
+    Difference(
         "the search language",
         "`IN` for `run_id` alone, no `IS NULL` for attributes, no orders by tags of experiments and models, times of models not in filters, backquotes never around values",
         "all of these are answered",
@@ -256,11 +270,10 @@ DIFFERENCES = [
         """,
     ),
     Difference(
-        "`metrics.m > .5`, a quote doubled inside a text, `version_number` in quotes, experiments by `experiment_id`",
+        "a quote doubled inside a text, `version_number` in quotes, experiments by `experiment_id`",
         "read",
-        "refused with `INVALID_PARAMETER_VALUE`; write `0.5`, the other kind of quotes, no quotes, and ask for the experiment itself",
+        "refused with `INVALID_PARAMETER_VALUE`; write the other kind of quotes, no quotes, and ask for the experiment itself",
         """
-        search.filters: * metrics.m > .5: status
         search.filters: * params.p = 'it''s 100%_': status
         registry.searches: versions, number is in quotes: status
         experiments.searches: order by id: status
@@ -307,11 +320,12 @@ DIFFERENCES = [
     ),
     Difference(
         "`server-info`",
-        "tells of a gateway and of addresses of the storage behind",
-        "tells of neither: clients must not ask for what is not here",
+        "tells of a gateway; of uploads in parts and addresses of the storage behind, as its own storage has them",
+        "tells of no gateway; of uploads in parts always, and of addresses where the storage is a bucket",
         """
         protocol.about_the_server: server-info *: .body.features_enabled.gateway
         protocol.about_the_server: server-info *: .body.presigned_upload_*
+        protocol.about_the_server: server-info *: .body.multipart_uploads_enabled
         """,
     ),
     Difference(

@@ -113,7 +113,7 @@ def test_a_trace_belongs_to_its_run(client, experiment):
         assert found(experiment, run_id=run.info.run_id) == [failed, inside, outside]
 
 
-def test_searches(client, experiment):
+def test_searches_for_traces(client, experiment):
     ids = [made(answer, number) for number in range(3)]
     failed = made(fail)
     client.set_trace_tag(ids[0], "team", "o'dd \"team\"")

@@ -50,7 +50,7 @@ pub(crate) fn incoming(
             Err(_) => Some((Err(format!("nothing came for {} seconds", patience.as_secs()).into()), None)),
         }
     });
-    pieces.boxed()
+    pieces.fuse().boxed()
 }
 
 /// `0-99`, `100-`, `-50` as start and end (not included); nothing when it lies outside.

@@ -86,3 +86,9 @@ async fn schema_1_opens() {
 async fn schema_2_opens() {
     check(2).await;
 }
+
+/// Schema 6, with logged models, traces, numbers about series, evaluation datasets and webhooks.
+#[tokio::test]
+async fn schema_6_opens() {
+    check(6).await;
+}

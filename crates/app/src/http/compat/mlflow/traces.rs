@@ -11,7 +11,7 @@ use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
+use axum::routing::{any, get, patch, post};
 use axum::{Json, Router};
 use metria_core::names::check_artifact_path;
 use metria_store::{Tag, TraceInfo, TraceSelection};
@@ -42,6 +42,7 @@ pub(super) fn routes_v2() -> Router<AppState> {
         .route("/traces/link-to-run", post(link_to_run))
         .route("/traces/link-prompts", post(link_prompts))
         .route("/traces/delete-traces", post(delete))
+        .route("/traces/metrics", any(super::server_info::not_here))
         .route("/get-trace-artifact", get(artifact))
 }
 
@@ -56,7 +57,7 @@ pub(super) fn routes_v3() -> Router<AppState> {
         .route("/traces/search", post(search))
         .route("/traces/delete-traces", post(delete))
         .route("/traces/calculate-filter-correlation", post(correlate))
-        .route("/traces/metrics", post(super::server_info::not_here))
+        .route("/traces/metrics", any(super::server_info::not_here))
         .route("/traces/{trace_id}", get(info))
         .route("/traces/{trace_id}/tags", patch(set_tag).delete(delete_tag))
         .route("/traces/{trace_id}/assessments", post(assessments::create))
