@@ -14,12 +14,18 @@ class Difference:
     stock: str
     why: str
     where: str
+    #: What differs with some storages only: folder or bucket.
+    sometimes: str = ""
+
+    @staticmethod
+    def lines(text):
+        return [line.strip() for line in text.strip().splitlines()]
 
     def patterns(self):
-        return [line.strip() for line in self.where.strip().splitlines()]
+        return self.lines(self.where)
 
     def covers(self, where):
-        return any(self.matches(pattern, where) for pattern in self.patterns())
+        return any(self.matches(pattern, where) for pattern in self.patterns() + self.lines(self.sometimes))
 
     @staticmethod
     def matches(pattern, where):
@@ -324,8 +330,11 @@ DIFFERENCES = [
         "tells of no gateway; of uploads in parts always, and of addresses where the storage is a bucket",
         """
         protocol.about_the_server: server-info *: .body.features_enabled.gateway
-        protocol.about_the_server: server-info *: .body.presigned_upload_*
         protocol.about_the_server: server-info *: .body.multipart_uploads_enabled
+        """,
+        sometimes="""
+        protocol.about_the_server: server-info *: .body.presigned_upload_*
+        protocol.about_the_server: server-info *: .body.multipart_downloads_enabled
         """,
     ),
     Difference(
